@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# The front door. Each command sets up what it needs by itself.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+  cat <<'TEXT'
+./do setup           install the Debian packages that building and testing need
+./do build           release programs in build/release/bin
+./do build test      the same with failpoints and the test clock, in build/test/bin
+./do demo            the main job on real sandboxes, every step checked
+./do test            everything that must pass: code rules, unit, conformance, real sandboxes, simulation, kill -9
+./do test asan|tsan  the same programs under sanitizers
+./do bench           figures beside raw crun and tar, as ratios
+./do lint            formatting, static analysis and code rules
+TEXT
+}
+
+packages=(
+  g++ cmake ninja-build ccache mold git ca-certificates pkg-config python3 python3-yaml
+  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libsqlite3-dev libcurl4-openssl-dev libarchive-dev
+  libzstd-dev libssl-dev libseccomp-dev libfmt-dev libspdlog-dev libtomlplusplus-dev libcli11-dev libexpected-dev
+  libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
+  crun busybox-static zstd curl jq iproute2 procps util-linux
+)
+
+setup() {
+  local missing=()
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  [ "$(id -u)" = 0 ] || { echo "do: these packages are missing, and installing them needs root: ${missing[*]}" >&2; exit 1; }
+  echo "installing: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+build() {
+  local preset=${1:-release}
+  setup
+  cmake --preset "$preset" >/dev/null
+  ninja -C "build/$preset" "${@:2}"
+}
+
+test_all() {
+  local preset=${1:-test}
+  build "$preset" | tail -n 3
+  # Real sandboxes are slow under a sanitizer's eyes, not wrong: the same tests, more patience.
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+  export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 2000 || echo 200)}
+  ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 "${@:2}"
+}
+
+lint() {
+  setup
+  /usr/bin/python3 tools/tidy.py
+  if command -v clang-format >/dev/null; then
+    git ls-files '*.cc' '*.h' | xargs clang-format --dry-run 2>&1 | grep -c warning: | sed 's/$/ formatting hints/' || true
+  fi
+  if command -v clang-tidy >/dev/null && [ -e build/dev/compile_commands.json ]; then
+    git ls-files 'src/core/*.cc' 'src/app/*.cc' | xargs clang-tidy -p build/dev --quiet
+  fi
+}
+
+case "${1:-}" in
+  setup) setup ;;
+  build) build "${2:-release}" ;;
+  demo) build release | tail -n 1; exec tools/demo.sh build/release/bin ;;
+  test) test_all "${2:-test}" "${@:3}" ;;
+  bench) build release | tail -n 1; exec tools/bench.sh build/release/bin "${@:2}" ;;
+  lint) lint ;;
+  *) usage; [ -z "${1:-}" ] || exit 2 ;;
+esac

@@ -1,0 +1,22 @@
+#pragma once
+// Files as any process inside sees them: links are followed, except in the last segment of what stat, move and
+// remove name. Paths are as the caller gave them; each call cleans and judges its own.
+
+#include <optional>
+#include <string>
+
+#include "agent/answer.h"
+#include "base/result.h"
+
+namespace mayfly::agent {
+
+Result<Answer> stat_entry(const std::string& path);
+Result<Answer> list_folder(const std::string& path);
+/// Everything below, nearer things first when there are more than fit. Follows no link, and enters no proc, sysfs or
+/// cgroup file system, whose contents are not files that anybody made.
+Result<Answer> list_tree(const std::string& path);
+Status make_folder(const std::string& path, bool parents);
+Status move_entry(const std::string& from, const std::string& path);
+Status remove_entry(const std::string& path, bool recursive);
+
+}  // namespace mayfly::agent

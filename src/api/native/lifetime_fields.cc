@@ -1,0 +1,58 @@
+#include "api/native/lifetime_fields.h"
+
+namespace mayfly::api::native {
+
+namespace {
+
+// A deadline further away than this is a mistake, and would not fit the arithmetic of extensions.
+constexpr double longest_life = 10.0 * 366 * 86400;
+
+void read_seconds(json::Reader& reader, std::string_view key, std::optional<Duration>& into) {
+  if (!reader.has(key)) return;
+  if (reader.is_null(key)) {
+    reader.raw(key);
+    into.reset();
+  } else if (const auto value = reader.optional_number(key, {.min = 0.001, .max = longest_life})) {
+    into = from_seconds(*value);
+  }
+}
+
+void read_instant(json::Reader& reader, std::string_view key, std::optional<WallTime>& into) {
+  if (!reader.has(key)) return;
+  if (reader.is_null(key)) {
+    reader.raw(key);
+    into.reset();
+    return;
+  }
+  const auto text = reader.optional_string(key, {.min = 1, .max = 64});
+  if (!text) return;
+  const auto time = parse_wall_time(*text);
+  if (time) into = *time;
+  else reader.complain(key, "an RFC 3339 time with an offset, such as 2026-11-21T10:30:00Z", "\"" + *text + "\"");
+}
+
+void read_actions(json::Reader& reader, LifetimePolicy& policy) {
+  const std::vector<std::string> words = {"delete", "stop", "pause"};
+  const auto* given = reader.raw("on_expiry");
+  if (!given) return;
+  if (!given->is_object()) {
+    if (const auto word = reader.optional_word("on_expiry", words)) policy.actions.fill(*parse_expiry_action(*word));
+    return;
+  }
+  auto each = reader.nested("on_expiry");
+  constexpr std::array clocks = {"max_age", "idle", "at"};
+  for (std::size_t i = 0; i < clocks.size(); ++i)
+    if (const auto word = each.optional_word(clocks[i], words)) policy.actions[i] = *parse_expiry_action(*word);
+}
+
+}  // namespace
+
+void read_lifetime(json::Reader& reader, LifetimePolicy& policy) {
+  read_seconds(reader, "max_age_seconds", policy.max_age);
+  read_seconds(reader, "idle_seconds", policy.idle);
+  read_seconds(reader, "limit_seconds", policy.limit);
+  read_instant(reader, "at", policy.at);
+  read_actions(reader, policy);
+}
+
+}  // namespace mayfly::api::native

@@ -1,0 +1,227 @@
+#include <csignal>
+
+#include "api/native/handler.h"
+#include "api/native/render.h"
+#include "api/native/routes.h"
+
+namespace mayfly::api::native {
+
+namespace {
+
+constexpr double longest_wait = 3600;
+constexpr Duration default_wait = 60s;
+
+struct ExecWish {
+  Command command;
+  Duration wait = default_wait;
+  bool waits = true;
+};
+
+/// command: a string is a shell line, an array is argv.
+void read_argv(json::Reader& reader, std::vector<std::string>& argv) {
+  const auto* given = reader.raw("command");
+  if (!given) return reader.complain("command", "a shell line (string) or argv (array of strings)", "nothing");
+  if (given->is_array()) {
+    argv = reader.optional_string_list("command", 1024, {.max = 131072}).value_or(std::vector<std::string>());
+    if (argv.empty()) reader.complain("command", "at least the name of a program", "an empty array");
+    return;
+  }
+  if (const auto line = reader.optional_string("command", {.min = 1, .max = 1 << 17})) argv = {"/bin/sh", "-c", *line};
+}
+
+Result<ExecWish> read_exec(const std::string& body) {
+  json::Reader reader(body);
+  ExecWish wish;
+  read_argv(reader, wish.command.argv);
+  wish.command.env = reader.optional_string_map("env", 256, {.max = 32768}).value_or(Labels());
+  wish.command.cwd = reader.optional_string("cwd", {.min = 1, .max = 4096}).value_or("");
+  wish.command.input = reader.optional_string("stdin", {.max = 1 << 19}).value_or("");
+  wish.command.name = reader.optional_string("name", {.min = 1, .max = 128}).value_or("");
+  if (const auto timeout = reader.optional_number("timeout_seconds", {.min = 0.001, .max = 31'536'000}))
+    wish.command.timeout = from_seconds(*timeout);
+  wish.waits = reader.optional_bool("wait").value_or(true);
+  if (const auto wait = reader.optional_number("wait_seconds", {.min = 0, .max = longest_wait}))
+    wish.wait = *from_seconds(*wait);
+  TRY(reader.finish());
+  if (!wish.waits) wish.wait = Duration::zero();
+  return wish;
+}
+
+boost::json::object render(const Process& process) {
+  boost::json::object object = {{"id", process.id},
+                                {"pid", process.pid},
+                                {"name", text_or_null(process.name)},
+                                {"argv", boost::json::array(process.argv.begin(), process.argv.end())},
+                                {"running", process.running},
+                                {"timed_out", process.timed_out},
+                                {"exit_code", nullptr},
+                                {"signal", nullptr},
+                                {"age_seconds", seconds(process.age)},
+                                {"ran_seconds", seconds(process.ran)},
+                                {"stdout_bytes", process.stdout_bytes},
+                                {"stderr_bytes", process.stderr_bytes}};
+  if (!process.running) object["exit_code"] = process.exit_code;
+  if (process.signal != 0) object["signal"] = process.signal;
+  return object;
+}
+
+/// Output is bytes and JSON is text: what is not UTF-8 is shown with the replacement character.
+std::string as_text(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto lead = static_cast<unsigned char>(bytes[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5                 ? 4
+                                                                             : 0;
+    bool whole = length > 0 && i + length <= bytes.size();
+    for (std::size_t k = 1; whole && k < length; ++k) whole = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
+    if (whole && length == 3) {
+      const auto second = static_cast<unsigned char>(bytes[i + 1]);
+      whole = !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0);
+    }
+    if (whole && length == 4) {
+      const auto second = static_cast<unsigned char>(bytes[i + 1]);
+      whole = !(lead == 0xf0 && second < 0x90) && !(lead == 0xf4 && second >= 0x90);
+    }
+    if (whole) text.append(bytes.substr(i, length));
+    else text += "\xef\xbf\xbd";
+    i += whole ? length : 1;
+  }
+  return text;
+}
+
+http::Response render(const RunResult& result) {
+  auto body = render(result.process);
+  body["stdout"] = as_text(result.out.bytes);
+  body["stderr"] = as_text(result.err.bytes);
+  body["stdout_dropped"] = result.out.start;
+  body["stderr_dropped"] = result.err.start;
+  return ok(body, result.process.running ? 202 : 200);
+}
+
+void exec(Services& services, const Caller& caller, std::shared_ptr<const http::Request> request,
+          http::Responder respond) {
+  auto wish = read_exec(request->body);
+  if (!wish) return respond(problem(wish.error(), request->id));
+  services.execution.run(caller, request->param("id"), std::move(wish->command), wish->wait,
+                         [request, respond](Result<RunResult> result) {
+                           respond(result ? render(*result) : problem(result.error(), request->id));
+                         });
+}
+
+Result<std::int64_t> process_id(const http::Request& request) {
+  const auto& text = request.param("process");
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error == std::errc() && end == text.data() + text.size() && id > 0) return id;
+  return fail(Code::not_found, "no process \"" + text.substr(0, 40) + "\"", "process_not_found");
+}
+
+Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
+  const auto to = TRY(services.execution.look(caller, request.param("id")));
+  boost::json::array items;
+  for (const auto& process : TRY(services.execution.agent().processes(to))) items.push_back(render(process));
+  return ok({{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+Result<http::Response> get(Services& services, const Caller& caller, const http::Request& request) {
+  const auto to = TRY(services.execution.look(caller, request.param("id")));
+  return ok(render(TRY(services.execution.agent().process(to, TRY(process_id(request))))));
+}
+
+Result<int> signal_of(const http::Request& request) {
+  const auto* given = request.query_value("signal");
+  if (!given || *given == "KILL") return SIGKILL;
+  if (*given == "TERM") return SIGTERM;
+  if (*given == "INT") return SIGINT;
+  if (*given == "HUP") return SIGHUP;
+  if (*given == "QUIT") return SIGQUIT;
+  if (*given == "USR1") return SIGUSR1;
+  if (*given == "USR2") return SIGUSR2;
+  if (*given == "STOP") return SIGSTOP;
+  if (*given == "CONT") return SIGCONT;
+  return fail(Code::invalid, "signal must be KILL, TERM, INT, HUP, QUIT, USR1, USR2, STOP or CONT; got \"" +
+                                 given->substr(0, 20) + "\"", "query_invalid");
+}
+
+Result<http::Response> signal(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"signal"}));
+  const int number = TRY(signal_of(request));
+  const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::exec));
+  const auto id = TRY(process_id(request));
+  TRY(services.execution.agent().signal(to, id, number));
+  return ok(render(TRY(services.execution.agent().process(to, id))));
+}
+
+/// A log as it grows, until the process ends or the reader leaves.
+class FollowedLog : public http::BodySource {
+ public:
+  FollowedLog(Agent& agent, Incarnation to, std::int64_t process, LogStream stream, std::int64_t offset)
+      : agent_(agent), to_(std::move(to)), process_(process), stream_(stream), offset_(offset) {}
+
+  Result<std::size_t> read(std::span<char> room) override {
+    while (!ended_) {
+      const auto piece = TRY(agent_.log(to_, process_, stream_, offset_, static_cast<std::int64_t>(room.size()), 5s));
+      offset_ = piece.start + static_cast<std::int64_t>(piece.bytes.size());
+      ended_ = piece.ended;
+      std::copy(piece.bytes.begin(), piece.bytes.end(), room.begin());
+      if (!piece.bytes.empty()) return piece.bytes.size();
+    }
+    return 0;
+  }
+
+ private:
+  Agent& agent_;
+  Incarnation to_;
+  std::int64_t process_;
+  LogStream stream_;
+  std::int64_t offset_;
+  bool ended_ = false;
+};
+
+/// The bytes as they are; where they begin and how much was written in all stand in the header.
+Result<http::Response> logs(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"stream", "offset", "follow"}));
+  const auto* word = request.query_value("stream");
+  if (word && *word != "stdout" && *word != "stderr")
+    return fail(Code::invalid, "stream must be stdout or stderr; got \"" + word->substr(0, 20) + "\"", "query_invalid");
+  const auto stream = word && *word == "stderr" ? LogStream::err : LogStream::out;
+  const auto offset = TRY(query_integer(request, "offset", 0, 0, std::int64_t{1} << 62));
+  const bool follow = TRY(query_flag(request, "follow", false));
+  const auto id = TRY(process_id(request));
+  const auto to = TRY(services.execution.look(caller, request.param("id")));
+  auto& agent = services.execution.agent();
+  const auto piece = TRY(agent.log(to, id, stream, offset, Agent::log_limit, Duration::zero()));
+
+  http::Response response;
+  response.headers = {{"Content-Type", "application/octet-stream"},
+                      {"X-Log-Start", std::to_string(piece.start)},
+                      {"X-Log-Total", std::to_string(piece.total)},
+                      {"X-Log-Dropped", std::to_string(piece.dropped)}};
+  if (follow) response.stream = std::make_shared<FollowedLog>(agent, to, id, stream, offset);
+  else response.body = piece.bytes;
+  return response;
+}
+
+}  // namespace
+
+void add_process_routes(http::Router& router, Services& services) {
+  const std::string base = "/v1/sandboxes/{id}/processes";
+  const auto with = [&services](auto function) {
+    return blocking(services, [&services, function](const Caller& caller, const http::Request& request) {
+      return function(services, caller, request);
+    });
+  };
+  router.add({"POST", "/v1/sandboxes/{id}/exec",
+              parked(services, [&services](const Caller& caller, std::shared_ptr<const http::Request> request,
+                                           http::Responder respond) {
+                exec(services, caller, std::move(request), std::move(respond));
+              })});
+  router.add({"GET", base, with(list)});
+  router.add({"GET", base + "/{process}", with(get)});
+  router.add({"DELETE", base + "/{process}", with(signal)});
+  router.add({"GET", base + "/{process}/logs", with(logs), 1 << 20, true});
+}
+
+}  // namespace mayfly::api::native

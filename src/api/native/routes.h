@@ -1,0 +1,20 @@
+#pragma once
+// The native API, /v1. One file per noun; each holds its routes, then reads and writes of them.
+
+#include "api/services.h"
+#include "http/router.h"
+
+namespace mayfly::api::native {
+
+void add_sandbox_routes(http::Router& router, Services& services);
+void add_lifecycle_routes(http::Router& router, Services& services);
+void add_process_routes(http::Router& router, Services& services);
+void add_file_routes(http::Router& router, Services& services);
+void add_archive_routes(http::Router& router, Services& services);
+void add_cleanup_routes(http::Router& router, Services& services);
+void add_image_routes(http::Router& router, Services& services);
+void add_system_routes(http::Router& router, Services& services);
+
+void add_routes(http::Router& router, Services& services);
+
+}  // namespace mayfly::api::native

@@ -1,0 +1,137 @@
+#include "api/native/handler.h"
+#include "api/native/lifetime_fields.h"
+#include "api/native/render.h"
+#include "api/native/routes.h"
+
+namespace mayfly::api::native {
+
+namespace {
+
+// A create that waits is answered as it stands after this long; the start goes on.
+constexpr Duration create_patience = 60s;
+
+void read_resources(json::Reader reader, Resources& into) {
+  if (const auto cpus = reader.optional_number("cpus", {.min = 0.01, .max = 256})) into.cpus = *cpus;
+  const auto whole = [&](std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& field) {
+    if (const auto value = reader.optional_integer(key, {.min = least, .max = most})) field = *value;
+  };
+  whole("memory_mb", 16, 1 << 20, into.memory_mb);
+  whole("pids", 4, 1 << 20, into.pids);
+  whole("disk_mb", 1, 1 << 24, into.disk_mb);
+}
+
+Result<NewSandbox> read_new_sandbox(const std::string& body) {
+  json::Reader reader(body);
+  NewSandbox wish;
+  wish.name = reader.optional_string("name", {.min = 1, .max = 63}).value_or("");
+  const auto image = reader.optional_string("image", {.min = 1, .max = 256});
+  wish.image_given = image.has_value();
+  wish.spec.image = image.value_or("busybox");
+  wish.spec.restore_from = reader.optional_string("restore_from", {.min = 1, .max = 64}).value_or("");
+  wish.labels = reader.optional_string_map("labels", 64, {.max = 256}).value_or(Labels());
+  wish.spec.env = reader.optional_string_map("env", 256, {.max = 32768}).value_or(Labels());
+  wish.spec.workdir = reader.optional_string("workdir", {.min = 1, .max = 4096}).value_or("/");
+  if (wish.spec.workdir.front() != '/') reader.complain("workdir", "an absolute path", "\"" + wish.spec.workdir + "\"");
+  wish.spec.exclude = reader.optional_string_list("exclude", 64, {.min = 2, .max = 4096}).value_or(Exclusions());
+  for (const auto& path : wish.spec.exclude)
+    if (path.front() != '/') reader.complain("exclude", "absolute paths inside the sandbox", "\"" + path + "\"");
+  wish.resources_given = reader.has("resources");
+  read_resources(reader.nested("resources"), wish.spec.resources);
+  auto lifetime = reader.nested("lifetime");
+  read_lifetime(lifetime, wish.lifetime);
+  TRY(reader.finish());
+  return wish;
+}
+
+void create(Services& services, const Caller& caller, std::shared_ptr<const http::Request> request,
+            http::Responder respond) {
+  const auto work = [&]() -> Status {
+    TRY(only_query(*request, {"wait"}));
+    const bool wait = TRY(query_flag(*request, "wait", true));
+    const auto wish = TRY(read_new_sandbox(request->body));
+    const auto made = TRY(services.sandboxes.create(caller, wish));
+    if (!wait) {
+      respond(ok(render(made), 202));
+      return {};
+    }
+    services.sandboxes.when_settled(caller, made.resource.id, create_patience, [=](Result<Sandbox> settled) {
+      if (!settled) return respond(problem(settled.error(), request->id));
+      if (settled->resource.state == State::deleting || settled->resource.state == State::gone)
+        return respond(problem({Code::conflict, "sandbox " + settled->resource.id.text + " was deleted while it started",
+                                "deleted_while_starting", {}}, request->id));
+      if (settled->resource.state == State::failed)
+        return respond(problem({Code::unavailable,
+                                "sandbox " + settled->resource.id.text + " did not start: " + settled->work.last_error,
+                                "start_failed", {}}, request->id));
+      respond(ok(render(*settled), lifecycle::transitional(settled->resource.state) ? 202 : 201));
+    });
+    return {};
+  };
+  if (const auto done = work(); !done) respond(problem(done.error(), request->id));
+}
+
+Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"limit", "cursor", "state", "label", "image"}));
+  SandboxFilter filter;
+  for (const auto& [name, value] : request.query) {
+    if (name == "state") {
+      const auto state = parse_state(value);
+      if (!state) return fail(Code::invalid, "no such state: \"" + value.substr(0, 40) + "\"", "query_invalid");
+      filter.states.push_back(*state);
+    } else if (name == "label") {
+      const auto equals = value.find('=');
+      if (equals == std::string::npos)
+        return fail(Code::invalid, "label must read key=value; got \"" + value.substr(0, 80) + "\"", "query_invalid");
+      filter.labels[value.substr(0, equals)] = value.substr(equals + 1);
+    } else if (name == "image") {
+      filter.image = value;
+    }
+  }
+  const auto page = TRY(page_of(request));
+  const auto rows = TRY(services.sandboxes.list(caller, filter, page));
+  return list_of(rows, page, [](const Sandbox& s) { return render(s); },
+                 [](const Sandbox& s) { return s.resource.id.text; });
+}
+
+Result<http::Response> remove(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"archive", "on_archive_failure", "archive_retention_seconds"}));
+  DeleteRequest wish;
+  wish.policy.archive = TRY(query_flag(request, "archive", true));
+  if (const auto* word = request.query_value("on_archive_failure")) {
+    if (*word != "hold" && *word != "waive")
+      return fail(Code::invalid, "on_archive_failure must be hold or waive; got \"" + word->substr(0, 40) + "\"",
+                  "query_invalid");
+    if (*word == "waive") wish.policy.on_archive_failure = DeletePolicy::OnArchiveFailure::waive;
+  }
+  const auto retention = TRY(query_integer(request, "archive_retention_seconds", archive_retention / 1s, 60, 316224000));
+  wish.policy.archive_retention = std::chrono::seconds(retention);
+  const auto accepted = TRY(services.sandboxes.remove(caller, request.param("id"), wish));
+  auto body = render(accepted.sandbox);
+  body["cleanup_task_id"] = accepted.task.text;
+  auto response = ok(body, 202);
+  response.headers.emplace_back("Location", "/v1/cleanup-tasks/" + accepted.task.text);
+  return response;
+}
+
+}  // namespace
+
+void add_sandbox_routes(http::Router& router, Services& services) {
+  router.add({"POST", "/v1/sandboxes",
+              parked(services, [&services](const Caller& caller, std::shared_ptr<const http::Request> request,
+                                           http::Responder respond) {
+                services.post([&services, caller, request, respond] { create(services, caller, request, respond); });
+              })});
+  router.add({"GET", "/v1/sandboxes", blocking(services, [&services](const Caller& caller, const http::Request& request) {
+                return list(services, caller, request);
+              })});
+  router.add({"GET", "/v1/sandboxes/{id}",
+              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+                return ok(render(TRY(services.sandboxes.get(caller, request.param("id")))));
+              })});
+  router.add({"DELETE", "/v1/sandboxes/{id}",
+              blocking(services, [&services](const Caller& caller, const http::Request& request) {
+                return remove(services, caller, request);
+              })});
+}
+
+}  // namespace mayfly::api::native

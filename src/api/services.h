@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "app/access.h"
+#include "app/archives.h"
+#include "app/cleanups.h"
+#include "app/execution.h"
+#include "app/image_catalog.h"
+#include "app/reconciler.h"
+#include "app/sandboxes.h"
+#include "app/stale_sweep.h"
+
+namespace mayfly::api {
+
+/// All that a dialect may call.
+struct Services {
+  Sandboxes& sandboxes;
+  Execution& execution;
+  Archives& archives;
+  Cleanups& cleanups;
+  StaleSweep& stale;
+  ImageCatalog& images;
+  Access& access;
+  std::function<Result<Diagnosis>()> diagnose;
+  std::function<Status()> ready;                            // what is not ready, in a sentence
+  std::function<std::string()> metrics;                     // Prometheus text
+  std::string openapi;                                      // the document, as JSON
+  std::function<void(std::function<void()>)> post;          // runs it on a thread that may block
+  std::function<Result<std::string>(Duration)> move_clock;  // test builds only: the time after the move
+};
+
+}  // namespace mayfly::api

@@ -1,0 +1,44 @@
+#pragma once
+// Writes a stopped sandbox's layer as an archive: row first, then bytes, then read back, then verified. Only a verified
+// one mints the permit to destroy the layer.
+
+#include "app/installation.h"
+#include "ports/blob_store.h"
+#include "ports/clock.h"
+#include "ports/driver.h"
+#include "ports/store.h"
+
+namespace mayfly {
+
+/// What an attempt found out, for the transaction that records it.
+struct Archived {
+  Archive archive;       // with content, stored_bytes
+  bool nothing = false;  // the sandbox has no layer: it never started, and there is nothing to lose
+};
+
+class Archiver {
+ public:
+  Archiver(Store& store, Driver& driver, BlobStore& blobs, ArchiveReader& reader, Random& random,
+           const Installation& installation)
+      : store_(store), driver_(driver), blobs_(blobs), reader_(reader), random_(random), installation_(installation) {}
+
+  /// The effect. Nothing may run in the sandbox; an attempt before this one may have left half an archive.
+  Result<Archived> archive(const Sandbox& sandbox, Duration retention);
+
+  /// The record: the archive is active and its permit minted.
+  Status commit(Transaction& t, const Sandbox& sandbox, const Archived& done);
+
+ private:
+  Result<Archive> begin_row(const Sandbox& sandbox, Duration retention);
+  Result<ManifestSummary> write_blobs(const Sandbox& sandbox, const Archive& archive);
+  Status verify(const Archive& archive, const ManifestSummary& written);
+
+  Store& store_;
+  Driver& driver_;
+  BlobStore& blobs_;
+  ArchiveReader& reader_;
+  Random& random_;
+  const Installation& installation_;
+};
+
+}  // namespace mayfly

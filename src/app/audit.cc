@@ -1,0 +1,22 @@
+#include "app/audit.h"
+
+#include "app/ids.h"
+
+namespace mayfly {
+
+Result<EventId> audit(Transaction& t, Random& random, const Caller& caller, std::string type, const Resource& subject,
+                      std::map<std::string, std::string> data) {
+  Event event;
+  event.id = {new_id("evt_", t, random)};
+  event.type = std::move(type);
+  event.subject = subject.id;
+  event.workspace = subject.workspace;
+  event.actor = caller.actor;
+  event.request_id = caller.request_id;
+  event.data = std::move(data);
+  event.at = t.now();
+  TRY(t.events().insert(event));
+  return event.id;
+}
+
+}  // namespace mayfly

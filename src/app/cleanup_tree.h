@@ -1,0 +1,21 @@
+#pragma once
+// The rows of a delete: planting a tree, and what the end of one task means for the rest of it.
+
+#include "core/cleanup.h"
+#include "ports/clock.h"
+#include "ports/store.h"
+
+namespace mayfly::cleanup_tree {
+
+/// Plants the root of a delete and its steps, the first stage ready.
+Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, const DeletePolicy& policy,
+                     const EventId& source, std::map<std::string, std::string> metadata);
+
+/// Writes a task whose attempt ended, and carries the end upwards: the next stage is released, a parent whose children
+/// are all completed completes, and one that can get no further fails, naming the child. A parent never completes first.
+Status settle(Transaction& t, Random& random, const Task& task);
+
+/// A person wants it tried again: the failed or waiting leaves below `task` become ready, failed ancestors go on.
+Status retry(Transaction& t, const Task& task);
+
+}  // namespace mayfly::cleanup_tree

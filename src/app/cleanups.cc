@@ -1,0 +1,60 @@
+#include "app/cleanups.h"
+
+#include <set>
+
+#include "app/audit.h"
+
+namespace mayfly {
+
+Result<Task> Cleanups::visible(Transaction& t, const Caller& caller, const TaskId& id) const {
+  auto task = t.tasks().get(id);
+  if (!task && task.error().code != Code::not_found) return task;
+  if (!task || task->workspace != caller.workspace)
+    return fail(Code::not_found, "no cleanup task \"" + id.text.substr(0, 80) + "\" in this workspace",
+                "cleanup_task_not_found");
+  return task;
+}
+
+Result<Task> Cleanups::get(const Caller& caller, const TaskId& id) {
+  return store_.read([&](Transaction& t) { return visible(t, caller, id); });
+}
+
+Result<std::vector<Task>> Cleanups::list(const Caller& caller, TaskFilter filter, const Page& page) {
+  filter.workspace = caller.workspace;
+  return store_.read([&](Transaction& t) { return t.tasks().list(filter, page); });
+}
+
+Result<std::vector<Task>> Cleanups::tree(const Caller& caller, const TaskId& id) {
+  return store_.read([&](Transaction& t) -> Result<std::vector<Task>> {
+    const Task top = TRY(visible(t, caller, id));
+    const auto all = TRY(t.tasks().tree(top.root));
+    std::set<TaskId> below = {top.id};
+    std::vector<Task> found;
+    for (const auto& task : all) {
+      if (task.id != top.id && !below.contains(task.parent)) continue;
+      below.insert(task.id);
+      found.push_back(task);
+    }
+    return found;
+  });
+}
+
+Result<Task> Cleanups::retry(const Caller& caller, const TaskId& id) {
+  TRY(require(caller, Role::admin));
+  return store_.write([&](Transaction& t) -> Result<Task> {
+    const Task task = TRY(visible(t, caller, id));
+    TRY(cleanup_tree::retry(t, task));
+    Resource subject;
+    subject.id = task.resource;
+    subject.workspace = task.workspace;
+    TRY(audit(t, random_, caller, "cleanup.retried", subject, {{"task", task.id.text}}));
+    return t.tasks().get(id);
+  });
+}
+
+Result<std::vector<Event>> Cleanups::events(const Caller& caller, EventFilter filter, const Page& page) {
+  filter.workspace = caller.workspace;
+  return store_.read([&](Transaction& t) { return t.events().list(filter, page); });
+}
+
+}  // namespace mayfly

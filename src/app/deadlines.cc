@@ -1,0 +1,167 @@
+#include "app/deadlines.h"
+
+#include <algorithm>
+
+#include "app/audit.h"
+#include "app/sandboxes.h"
+#include "base/failpoint.h"
+
+namespace mayfly {
+
+namespace {
+
+// How far the heap looks ahead. Two loads may be needed for one deadline; a load takes milliseconds.
+constexpr Duration horizon = 2s;
+constexpr std::size_t load_page = 10'000;
+// A transaction of the store is closed after 5 ms; this many decisions fit in about that.
+constexpr std::size_t fire_batch = 100;
+// An action that cannot be taken in this state (a pause while it starts) is tried again.
+constexpr Duration not_now = 1s;
+// Less than this and the wall clock was merely slewed.
+constexpr Duration wall_step = 20ms;
+
+}  // namespace
+
+bool Deadlines::notice(Time at) {
+  std::lock_guard guard(mutex_);
+  if (!reload_ && beyond_ && at >= *beyond_) return false;
+  reload_ = true;
+  return true;
+}
+
+Result<std::optional<Time>> Deadlines::run_once() {
+  const Time now = clock_.now();
+  TRY(follow_wall_clock());
+  {
+    std::unique_lock guard(mutex_);
+    const bool load_now = reload_ || (beyond_ && *beyond_ <= now + horizon / 2);
+    guard.unlock();
+    if (load_now) TRY(load(now));
+  }
+  if (held_) return std::optional<Time>();
+  while (!near_.empty() && near_.top().at <= now) {
+    std::vector<ResourceId> due;
+    while (!near_.empty() && near_.top().at <= now && due.size() < fire_batch) {
+      due.push_back(near_.top().id);
+      near_.pop();
+    }
+    TRY(fire(due));
+  }
+  std::lock_guard guard(mutex_);
+  if (reload_) return std::optional(now);
+  std::optional<Time> next = near_.empty() ? std::nullopt : std::optional(near_.top().at);
+  if (beyond_ && (!next || *beyond_ - horizon / 2 < *next)) next = *beyond_ - horizon / 2;
+  return next;
+}
+
+Status Deadlines::load(Time now) {
+  {
+    std::lock_guard guard(mutex_);
+    reload_ = false;
+    beyond_.reset();  // until the read below is done, anything new must be noticed
+  }
+  const auto rows = TRY(store_.read([&](Transaction& t) { return t.lifetimes().waking(now + horizon, load_page); }));
+  std::priority_queue<Entry> heap;
+  for (const auto& row : rows) heap.push({*row.wake_at, row.id});
+  near_ = std::move(heap);
+
+  std::optional<Time> beyond;
+  if (rows.size() == load_page) beyond = rows.back().wake_at;
+  else {
+    const auto further = TRY(store_.read([&](Transaction& t) { return t.lifetimes().waking_after(now + horizon); }));
+    beyond = further;
+  }
+  std::lock_guard guard(mutex_);
+  beyond_ = beyond;
+  if (!beyond_) beyond_ = Time::max();
+  return {};
+}
+
+/// Absolute deadlines stand on the wall clock: when that is set, their place on the service clock moves.
+Status Deadlines::follow_wall_clock() {
+  const Duration offset = clock_.wall().time_since_epoch() - clock_.now().time_since_epoch();
+  if (std::chrono::abs(offset - wall_offset_) < wall_step) return {};
+  wall_offset_ = offset;
+  std::string after;
+  for (;;) {
+    const auto last = TRY(store_.write([&](Transaction& t) -> Result<std::string> {
+      const auto rows = TRY(t.lifetimes().with_absolute(after, fire_batch));
+      for (auto row : rows) {
+        row.wake_at.reset();
+        lifetime::settle(row, t.moment(), installation_.down);
+        t.wakes.deadline_at(row.wake_at);
+        TRY(t.lifetimes().update(row));
+      }
+      return rows.empty() ? std::string() : rows.back().id.text;
+    }));
+    if (last.empty()) return {};
+    after = last;
+  }
+}
+
+Status Deadlines::fire(const std::vector<ResourceId>& ids) {
+  // An exec of half a second ago may still be in memory only.
+  TRY(activity_.flush());
+  FAILPOINT("deadline.before_fire");
+  const auto late = TRY(store_.write([&](Transaction& t) -> Result<std::vector<Duration>> {
+    std::vector<Duration> fired;
+    for (const auto& id : ids)
+      if (const auto lateness = TRY(decide(t, id))) fired.push_back(*lateness);
+    return fired;
+  }));
+  FAILPOINT("deadline.after_fire");
+  std::lock_guard guard(mutex_);
+  for (const auto& lateness : late) {
+    ++lateness_.fired;
+    lateness_.total += lateness;
+    lateness_.longest = std::max(lateness_.longest, lateness);
+  }
+  return {};
+}
+
+Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const ResourceId& id) {
+  auto life = t.lifetimes().get(id);
+  if (!life) return std::optional<Duration>();
+  const auto due = lifetime::expired(*life, t.moment(), installation_.down);
+  if (!due) {
+    life->wake_at.reset();
+    lifetime::settle(*life, t.moment(), installation_.down);
+    TRY(t.lifetimes().update(*life));
+    t.wakes.deadline_at(life->wake_at);
+    return std::optional<Duration>();
+  }
+  if (kind_of_id(id.text) == Kind::archive) {
+    const auto archive = TRY(t.archives().get(id));
+    TRY(deletion_.begin(t, Caller::system("deadline", archive.resource.workspace), archive,
+                        {.policy = {}, .reason = "retention"}));
+  } else {
+    TRY(act(t, TRY(t.sandboxes().get(id)), *due));
+  }
+  return std::optional(t.now() - due->at);
+}
+
+Status Deadlines::act(Transaction& t, Sandbox sandbox, const Due& due) {
+  const auto caller = Caller::system("deadline", sandbox.resource.workspace);
+  const std::string reason(name(due.trigger));
+  const auto move = due.action == ExpiryAction::remove ? lifecycle::Move::ask_delete
+                    : due.action == ExpiryAction::stop ? lifecycle::Move::ask_stop
+                                                       : lifecycle::Move::ask_pause;
+  if (!lifecycle::next(sandbox.resource.state, move)) {
+    sandbox.lifetime.wake_at = t.now() + not_now;  // a pause that finds it starting comes again
+    t.wakes.deadline_at(sandbox.lifetime.wake_at);
+    return t.lifetimes().update(sandbox.lifetime);
+  }
+  TRY(audit(t, random_, caller, "sandbox.expired", sandbox.resource,
+            {{"reason", reason}, {"action", std::string(name(due.action))}, {"due", format(due.at)}}));
+  if (due.action != ExpiryAction::remove)
+    return apply_move(t, sandbox, move, {reason, caller.actor, t.now()}, installation_);
+  TRY(deletion_.begin(t, caller, sandbox, {.policy = {}, .reason = reason}));
+  return {};
+}
+
+Deadlines::Lateness Deadlines::lateness() const {
+  std::lock_guard guard(mutex_);
+  return lateness_;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,65 @@
+#pragma once
+// Ends things on time. The near future is a small heap in memory, read from the index on wake_at; the far future stays in
+// the index. Firing is one transaction that looks again: still there, still due? Only then it acts; a deadline that was
+// extended moves its wake_at to where the truth is now.
+
+#include <mutex>
+#include <queue>
+#include <vector>
+
+#include "app/activity.h"
+#include "app/deletion.h"
+
+namespace mayfly {
+
+class Deadlines {
+ public:
+  Deadlines(Store& store, ActivityLog& activity, const Deletion& deletion, Random& random, const Clock& clock,
+            const Installation& installation)
+      : store_(store), activity_(activity), deletion_(deletion), random_(random), clock_(clock),
+        installation_(installation) {}
+
+  /// Fires what is due and tells when to come again; nothing: when `notice` says so.
+  Result<std::optional<Time>> run_once();
+
+  /// A commit has made something due as early as this. True: come again at once.
+  bool notice(Time at);
+
+  /// Expiries are held (a clock that jumped by days): nothing fires until somebody allows it.
+  void hold(bool held) { held_ = held; }
+
+  struct Lateness {
+    std::uint64_t fired = 0;
+    Duration total{}, longest{};
+  };
+  Lateness lateness() const;
+
+ private:
+  struct Entry {
+    Time at;
+    ResourceId id;
+    bool operator<(const Entry& other) const { return at > other.at; }  // the earliest on top
+  };
+  Status load(Time now);
+  Status follow_wall_clock();
+  Status fire(const std::vector<ResourceId>& ids);
+  Result<std::optional<Duration>> decide(Transaction& t, const ResourceId& id);
+  Status act(Transaction& t, Sandbox sandbox, const Due& due);
+
+  Store& store_;
+  ActivityLog& activity_;
+  const Deletion& deletion_;
+  Random& random_;
+  const Clock& clock_;
+  const Installation& installation_;
+
+  mutable std::mutex mutex_;
+  bool reload_ = true;
+  std::optional<Time> beyond_;       // the first wake_at that is not in the heap
+  std::priority_queue<Entry> near_;
+  Duration wall_offset_{};
+  bool held_ = false;
+  Lateness lateness_;
+};
+
+}  // namespace mayfly

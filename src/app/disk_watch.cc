@@ -1,0 +1,51 @@
+#include "app/disk_watch.h"
+
+#include "app/audit.h"
+
+namespace mayfly {
+
+namespace {
+constexpr std::size_t page_size = 512;
+}
+
+Status DiskWatch::run_once() {
+  std::map<ResourceId, std::int64_t> still_there;
+  for (std::string after;;) {
+    const auto page = TRY(store_.read([&](Transaction& t) { return t.sandboxes().scan(after, page_size); }));
+    for (const auto& sandbox : page) {
+      after = sandbox.resource.id.text;
+      if (sandbox.resource.state != State::running) continue;
+      TRY(look_at(sandbox));
+      still_there[sandbox.resource.id] = cpu_seen_[sandbox.resource.id];
+    }
+    if (page.size() < page_size) break;
+  }
+  cpu_seen_ = std::move(still_there);
+  return {};
+}
+
+Status DiskWatch::look_at(const Sandbox& sandbox) {
+  const auto incarnation = incarnation_of(sandbox, installation_);
+  const auto cpu = driver_.cpu_time(incarnation);
+  if (!cpu) return {};
+  auto& seen = cpu_seen_[sandbox.resource.id];
+  if (seen == *cpu) return {};  // who has not run has not written
+  seen = *cpu;
+  const auto usage = driver_.usage(incarnation, sandbox.layer);
+  const auto limit = sandbox.spec.resources.disk_mb << 20;
+  if (!usage || usage->disk_bytes <= limit) return {};
+  if (!locks_.try_lock(incarnation.uid)) return {};
+  const auto frozen = driver_.freeze(incarnation);  // it writes no further while the stop is under way
+  locks_.unlock(incarnation.uid);
+  if (!frozen) return {};
+  return store_.write([&](Transaction& t) -> Status {
+    Sandbox row = TRY(t.sandboxes().get(sandbox.resource.id));
+    if (row.resource.state != State::running || row.resource.generation != sandbox.resource.generation) return {};
+    TRY(apply_move(t, row, lifecycle::Move::ask_stop, {"disk_limit", "system:disk", t.now()}, installation_));
+    TRY(audit(t, random_, Caller::system("disk", row.resource.workspace), "sandbox.disk_limit", row.resource,
+              {{"bytes", std::to_string(usage->disk_bytes)}, {"limit", std::to_string(limit)}}));
+    return {};
+  });
+}
+
+}  // namespace mayfly

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+
+#include "app/sandboxes.h"
+#include "app/worker.h"
+#include "ports/driver.h"
+
+namespace mayfly {
+
+/// The disk limit where the file system offers none: looks at the layers of those that used the cpu since the last look,
+/// and one that is over its limit is frozen at once and then stopped; its files stay.
+class DiskWatch {
+ public:
+  DiskWatch(Store& store, Driver& driver, UidLocks& locks, Random& random, const Installation& installation)
+      : store_(store), driver_(driver), locks_(locks), random_(random), installation_(installation) {}
+
+  Status run_once();
+
+ private:
+  Status look_at(const Sandbox& sandbox);
+
+  Store& store_;
+  Driver& driver_;
+  UidLocks& locks_;
+  Random& random_;
+  const Installation& installation_;
+  std::map<ResourceId, std::int64_t> cpu_seen_;
+};
+
+}  // namespace mayfly

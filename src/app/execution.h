@@ -1,0 +1,35 @@
+#pragma once
+// Processes and files inside sandboxes: finds the right incarnation, counts the use, and hands the call to its agent.
+
+#include "app/activity.h"
+#include "app/sandboxes.h"
+#include "ports/agent.h"
+
+namespace mayfly {
+
+class Execution {
+ public:
+  Execution(Sandboxes& sandboxes, Agent& agent, ActivityLog& activity, const Installation& installation)
+      : sandboxes_(sandboxes), agent_(agent), activity_(activity), installation_(installation) {}
+
+  /// Runs a command and calls back when it ended, or still runs after `wait`. A sandbox that is starting is waited for.
+  void run(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
+           std::function<void(Result<RunResult>)> then);
+
+  /// The incarnation to ask, for a use of this kind. conflict unless it is running.
+  Result<Incarnation> use(const Caller& caller, const std::string& id_or_name, Activity by);
+  /// The same for looking on, which keeps nothing alive and is open to readers.
+  Result<Incarnation> look(const Caller& caller, const std::string& id_or_name);
+
+  Agent& agent() { return agent_; }
+
+ private:
+  void run_in(const Sandbox& sandbox, Command command, Duration wait, std::function<void(Result<RunResult>)> then);
+
+  Sandboxes& sandboxes_;
+  Agent& agent_;
+  ActivityLog& activity_;
+  const Installation& installation_;
+};
+
+}  // namespace mayfly

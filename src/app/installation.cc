@@ -1,0 +1,123 @@
+#include "app/installation.h"
+
+#include <charconv>
+
+#include "app/audit.h"
+#include "app/ids.h"
+
+namespace mayfly {
+
+namespace {
+
+constexpr Duration longest_believable_gap = std::chrono::hours(7 * 24);
+
+std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
+  const auto boot = TRY(t.settings().get("clock.boot_id"));
+  const auto boottime = TRY(t.settings().get("clock.boottime"));
+  const auto time = TRY(t.settings().get("clock.time"));
+  if (!boot || !boottime || !time) return std::optional<ClockRecord>();
+  return ClockRecord{*boot, Duration(number(*boottime).value_or(0)), service_time(number(*time).value_or(0))};
+}
+
+Result<ResourceId> ensure_default_workspace(Transaction& t, Random& random) {
+  if (const auto found = TRY(t.identities().find_workspace("default"))) return found->resource.id;
+  Resource organization;
+  organization.id = {new_id("org_", t, random)};
+  organization.kind = Kind::organization;
+  organization.name = "default";
+  organization.created_at = organization.updated_at = t.now();
+  TRY(t.identities().insert_organization(organization));
+
+  Workspace workspace;
+  workspace.resource = organization;
+  workspace.resource.id = {new_id("wsp_", t, random)};
+  workspace.resource.kind = Kind::workspace;
+  workspace.resource.parent = organization.id;
+  workspace.resource.workspace = workspace.resource.id;
+  TRY(t.identities().insert_workspace(workspace));
+  TRY(audit(t, random, Caller::system("start", workspace.resource.id), "workspace.created", workspace.resource));
+  return workspace.resource.id;
+}
+
+Result<UserId> ensure_admin(Transaction& t, Random& random) {
+  if (const auto found = TRY(t.identities().find_user("admin"))) return found->id;
+  User admin{{new_id("usr_", t, random)}, 1, "admin", Role::admin, true, t.now()};
+  TRY(t.identities().insert_user(admin));
+  return admin.id;
+}
+
+Status ensure_key(Transaction& t, Random& random, const UserId& user, const ResourceId& workspace,
+                  const std::string& hash, const std::string& hint) {
+  if (TRY(t.identities().find_key(hash))) return {};
+  // The key of an earlier start is no longer in anybody's hand: MAYFLY_ADMIN_KEY has replaced it.
+  for (auto key : TRY(t.identities().keys())) {
+    if (key.user != user || key.revoked) continue;
+    key.revoked = true;
+    TRY(t.identities().update_key(key));
+  }
+  return t.identities().insert_key({{new_id("key_", t, random)}, user, workspace, hash, hint, t.now(), false});
+}
+
+Result<std::string> ensure_instance(Transaction& t, Random& random) {
+  if (const auto found = TRY(t.settings().get("instance"))) return *found;
+  const auto instance = hex(new_uuid(t, random)).substr(20, 8);
+  TRY(t.settings().put("instance", instance));
+  return instance;
+}
+
+Result<std::int64_t> next_epoch(Transaction& t) {
+  const auto last = TRY(t.settings().get("epoch"));
+  const std::int64_t epoch = (last ? number(*last).value_or(0) : 0) + 1;
+  TRY(t.settings().put("epoch", std::to_string(epoch)));
+  TRY(t.tasks().release_claims_of_others(epoch, t.now()));
+  TRY(t.sandboxes().release_claims_of_others(epoch, t.now()));
+  return epoch;
+}
+
+}  // namespace
+
+ClockStart continue_clock(const std::optional<ClockRecord>& record, const std::string& boot_id, Duration boottime,
+                          WallTime wall) {
+  const Duration wall_since_epoch = wall.time_since_epoch();
+  if (!record) return {wall_since_epoch - boottime, false};
+  const Duration stored = record->time.time_since_epoch();
+  if (record->boot_id == boot_id) return {stored - record->boottime, false};
+  const bool behind = wall_since_epoch < stored;
+  return {(behind ? stored : wall_since_epoch) - boottime, wall_since_epoch - stored > longest_believable_gap};
+}
+
+Result<std::optional<ClockRecord>> load_clock(Store& store) {
+  return store.read([](Transaction& t) { return read_clock(t); });
+}
+
+Status save_clock(Store& store, const std::string& boot_id, Duration boottime, Time now) {
+  return store.write([&](Transaction& t) -> Status {
+    TRY(t.settings().put("clock.boot_id", boot_id));
+    TRY(t.settings().put("clock.boottime", std::to_string(boottime.count())));
+    return t.settings().put("clock.time", std::to_string(microseconds(now)));
+  });
+}
+
+Result<Installation> open_installation(Store& store, Random& random, const std::string& admin_key_hash,
+                                       const std::string& admin_key_hint) {
+  return store.write([&](Transaction& t) -> Result<Installation> {
+    Installation made;
+    const auto clock = TRY(read_clock(t));
+    made.down = {clock ? clock->time : t.now(), t.now()};
+    made.instance = TRY(ensure_instance(t, random));
+    made.workspace = TRY(ensure_default_workspace(t, random));
+    const auto admin = TRY(ensure_admin(t, random));
+    if (!admin_key_hash.empty())
+      TRY(ensure_key(t, random, admin, made.workspace, admin_key_hash, admin_key_hint));
+    made.epoch = TRY(next_epoch(t));
+    return made;
+  });
+}
+
+}  // namespace mayfly

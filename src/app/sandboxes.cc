@@ -1,0 +1,228 @@
+#include "app/sandboxes.h"
+
+#include "app/audit.h"
+#include "app/ids.h"
+#include "base/failpoint.h"
+
+namespace mayfly {
+
+using lifecycle::Move;
+
+namespace {
+
+Error no_such_sandbox(const std::string& id_or_name) {
+  return {Code::not_found, "no sandbox \"" + id_or_name.substr(0, 80) + "\" in this workspace", "sandbox_not_found", {}};
+}
+
+std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.substr(id.text.size() - 10); }
+
+}  // namespace
+
+Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish) {
+  TRY(require(caller, Role::member));
+  if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
+  if (disk_check_) TRY(disk_check_());
+  auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
+    NewSandbox filled = wish;
+    if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
+    TRY(resolve_image(t, filled.spec));
+
+    Sandbox sandbox;
+    sandbox.resource.id = {new_id("sbx_", t, random_)};
+    sandbox.resource.kind = Kind::sandbox;
+    sandbox.resource.parent = sandbox.resource.workspace = caller.workspace;
+    sandbox.resource.name = filled.name.empty() ? made_up_name(sandbox.resource.id) : filled.name;
+    TRY(release_if_past_due(t, caller, sandbox.resource.name));
+    sandbox.resource.generation = 1;
+    sandbox.resource.labels = filled.labels;
+    sandbox.resource.created_at = sandbox.resource.updated_at = t.now();
+    sandbox.spec = filled.spec;
+    sandbox.lifetime = lifetime::begin(sandbox.resource.id, State::requested, filled.lifetime, t.moment());
+    sandbox.lifetime.generation = 1;
+    set_state(sandbox, State::requested);
+    sandbox.work.next_attempt_at = t.now();
+    TRY(t.sandboxes().insert(sandbox));
+    TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource, {{"image", sandbox.spec.image}}));
+    t.wakes.work(lane_of(sandbox));
+    t.wakes.deadline_at(sandbox.lifetime.wake_at);
+    return sandbox;
+  });
+  FAILPOINT("create_sandbox.after_commit");
+  return made;
+}
+
+/// A holder that is past its deadline has no right to the name any more, whether or not a loop has come by.
+Status Sandboxes::release_if_past_due(Transaction& t, const Caller& caller, const std::string& name) const {
+  const auto holder = TRY(t.sandboxes().find_named(caller.workspace, name));
+  if (!holder || !holder->resource.name_held) return {};
+  const auto due = lifetime::expired(holder->lifetime, t.moment(), installation_.down);
+  if (!due || due->action != ExpiryAction::remove) return {};
+  TRY(deletion_.begin(t, Caller::system("deadline", holder->resource.workspace), *holder,
+                      {.policy = {}, .reason = std::string(mayfly::name(due->trigger))}));
+  return {};
+}
+
+Status Sandboxes::fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const {
+  const auto archive = t.archives().get({wish.spec.restore_from});
+  if (!archive || archive->resource.workspace != caller.workspace || archive->resource.state != State::active)
+    return fail(Code::not_found, "no archive \"" + wish.spec.restore_from.substr(0, 80) + "\" in this workspace",
+                "archive_not_found");
+  if (!wish.image_given) {
+    wish.spec.image = archive->spec.image;
+    wish.spec.image_digest = archive->spec.image_digest;
+  }
+  if (!wish.resources_given) wish.spec.resources = archive->spec.resources;
+  if (wish.spec.env.empty()) wish.spec.env = archive->spec.env;
+  return {};
+}
+
+Status Sandboxes::resolve_image(Transaction& t, SandboxSpec& spec) const {
+  // An archive's layer fits the digest it was written over, whatever the name means today.
+  const auto& wanted = spec.image_digest.empty() ? spec.image : spec.image_digest;
+  const auto image = TRY(t.images().find(wanted));
+  if (!image) {
+    std::string known;
+    for (const auto& row : TRY(t.images().list())) known += (known.empty() ? "" : ", ") + row.name;
+    return fail(Code::not_found,
+                "no image \"" + wanted.substr(0, 120) + "\" here; known: " + (known.empty() ? "none" : known) +
+                    ". Bring one in with: mayfly image import TAR-or-OCI-LAYOUT --name NAME",
+                "image_not_found");
+  }
+  spec.image_digest = image->digest;
+  return {};
+}
+
+Result<Sandbox> Sandboxes::find(Transaction& t, const Caller& caller, const std::string& id_or_name) const {
+  if (kind_of_id(id_or_name) == Kind::sandbox) {
+    auto found = t.sandboxes().get({id_or_name});
+    if (found && found->resource.workspace == caller.workspace) return found;
+    if (!found && found.error().code != Code::not_found) return found;
+  } else if (check_sandbox_name(id_or_name)) {
+    if (auto found = TRY(t.sandboxes().find_named(caller.workspace, id_or_name))) return *found;
+  }
+  return tl::unexpected(no_such_sandbox(id_or_name));
+}
+
+Result<Sandbox> Sandboxes::get(const Caller& caller, const std::string& id_or_name) {
+  return store_.read([&](Transaction& t) { return find(t, caller, id_or_name); });
+}
+
+Result<std::vector<Sandbox>> Sandboxes::list(const Caller& caller, SandboxFilter filter, const Page& page) {
+  filter.workspace = caller.workspace;
+  return store_.read([&](Transaction& t) { return t.sandboxes().list(filter, page); });
+}
+
+void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
+                       std::function<void(Result<lifetime::Extended>)> then) {
+  auto answer = std::make_shared<Result<lifetime::Extended>>();
+  store_.submit(
+      [this, caller, id_or_name, wish, answer](Transaction& t) -> Status {
+        *answer = extend_in(t, caller, id_or_name, wish);
+        return *answer ? Status() : Status(tl::unexpected(answer->error()));
+      },
+      [answer, then = std::move(then)](Status status) {
+        then(status ? std::move(*answer) : Result<lifetime::Extended>(tl::unexpected(std::move(status).error())));
+      });
+}
+
+Result<lifetime::Extended> Sandboxes::extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
+                                                const lifetime::Extension& wish) const {
+  TRY(require(caller, Role::member));
+  Sandbox sandbox = TRY(find(t, caller, id_or_name));
+  if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(id_or_name));
+  auto extended = lifetime::extend(sandbox.lifetime, wish, t.moment(), installation_.down);
+  if (!extended) return tl::unexpected(in_context("sandbox " + sandbox.resource.id.text, extended.error()));
+  TRY(t.lifetimes().update(sandbox.lifetime));
+  t.wakes.deadline_at(sandbox.lifetime.wake_at);
+  return extended;
+}
+
+Result<Sandbox> Sandboxes::set_lifetime(const Caller& caller, const std::string& id_or_name,
+                                        const std::function<void(LifetimePolicy&)>& change) {
+  TRY(require(caller, Role::member));
+  return store_.write([&](Transaction& t) -> Result<Sandbox> {
+    Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    if (sandbox.resource.state == State::deleting || sandbox.resource.state == State::gone)
+      return fail(Code::conflict, "sandbox " + sandbox.resource.id.text + " is " +
+                                      std::string(name(sandbox.resource.state)) + ": its deadlines are over",
+                  "state_" + std::string(name(sandbox.resource.state)));
+    if (lifetime::expired(sandbox.lifetime, t.moment(), installation_.down))
+      return fail(Code::conflict, "sandbox " + sandbox.resource.id.text + " has already expired", "expired");
+    LifetimePolicy policy = sandbox.lifetime.policy;
+    change(policy);
+    lifetime::set(sandbox.lifetime, policy, t.moment(), installation_.down);
+    TRY(t.lifetimes().update(sandbox.lifetime));
+    t.wakes.deadline_at(sandbox.lifetime.wake_at);
+    TRY(audit(t, random_, caller, "sandbox.lifetime_set", sandbox.resource,
+              {{"expires_at", sandbox.lifetime.expires_at ? format(*sandbox.lifetime.expires_at) : "never"}}));
+    return sandbox;
+  });
+}
+
+Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why, const Installation& installation) {
+  const auto state = lifecycle::next(sandbox.resource.state, move);
+  if (!state) return tl::unexpected(in_context("sandbox " + sandbox.resource.id.text, state.error()));
+  set_state(sandbox, *state);
+  sandbox.resource.updated_at = t.now();
+  sandbox.work = {};
+  sandbox.work.next_attempt_at = t.now();
+  t.wakes.work(Lane::fast);
+  if (move == Move::ask_pause || move == Move::ask_stop || move == Move::lost) {
+    sandbox.ending = why;
+    lifetime::halt(sandbox.lifetime, *state, halted_retention, t.moment(), installation.down);
+  }
+  if (move == Move::ask_start) {
+    sandbox.resource.generation = sandbox.lifetime.generation = sandbox.resource.generation + 1;
+    lifetime::run(sandbox.lifetime, *state, t.moment(), installation.down);
+  }
+  t.wakes.deadline_at(sandbox.lifetime.wake_at);
+  return t.sandboxes().update(sandbox);
+}
+
+Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_name, Move move, std::string event) {
+  TRY(require(caller, Role::member));
+  return store_.write([&](Transaction& t) -> Result<Sandbox> {
+    Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    TRY(apply_move(t, sandbox, move, {"request", caller.actor, t.now()}, installation_));
+    TRY(audit(t, random_, caller, event, sandbox.resource));
+    return sandbox;
+  });
+}
+
+Result<Sandbox> Sandboxes::pause(const Caller& caller, const std::string& id_or_name) {
+  return move(caller, id_or_name, Move::ask_pause, "sandbox.pause_accepted");
+}
+Result<Sandbox> Sandboxes::resume(const Caller& caller, const std::string& id_or_name) {
+  return move(caller, id_or_name, Move::ask_resume, "sandbox.resume_accepted");
+}
+Result<Sandbox> Sandboxes::stop(const Caller& caller, const std::string& id_or_name) {
+  return move(caller, id_or_name, Move::ask_stop, "sandbox.stop_accepted");
+}
+Result<Sandbox> Sandboxes::start(const Caller& caller, const std::string& id_or_name) {
+  return move(caller, id_or_name, Move::ask_start, "sandbox.start_accepted");
+}
+
+Result<DeletionAccepted> Sandboxes::remove(const Caller& caller, const std::string& id_or_name,
+                                           const DeleteRequest& request) {
+  TRY(require(caller, Role::member));
+  auto accepted = store_.write([&](Transaction& t) -> Result<DeletionAccepted> {
+    Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(id_or_name));
+    const auto task = TRY(deletion_.begin(t, caller, sandbox, request));
+    return DeletionAccepted{task, TRY(t.sandboxes().get(sandbox.resource.id))};
+  });
+  FAILPOINT("delete_sandbox.after_commit");
+  return accepted;
+}
+
+void Sandboxes::when_settled(const Caller& caller, const ResourceId& id, Duration patience,
+                             std::function<void(Result<Sandbox>)> then) {
+  waiting_.park(id, clock_.now() + patience, [this, caller, id, then = std::move(then)](bool last) {
+    auto sandbox = get(caller, id.text);
+    if (!last && sandbox && lifecycle::transitional(sandbox->resource.state)) return false;
+    then(std::move(sandbox));
+    return true;
+  });
+}
+
+}  // namespace mayfly

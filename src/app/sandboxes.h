@@ -1,0 +1,83 @@
+#pragma once
+// What people do with sandboxes. Every function is one transaction: load, decide, save; effects follow in the worker.
+
+#include <functional>
+
+#include "app/deletion.h"
+#include "app/waiting.h"
+#include "core/sandbox.h"
+
+namespace mayfly {
+
+struct NewSandbox {
+  std::string name;                      // empty: one is made
+  SandboxSpec spec;                      // image and restore_from as the caller wrote them
+  bool image_given = false;              // with restore_from, the archive's own image is the default
+  bool resources_given = false;
+  Labels labels;
+  LifetimePolicy lifetime;
+};
+
+struct DeletionAccepted {
+  TaskId task;
+  Sandbox sandbox;
+};
+
+class Sandboxes {
+ public:
+  Sandboxes(Store& store, const Deletion& deletion, Waiting& waiting, Random& random, const Clock& clock,
+            const Installation& installation)
+      : store_(store), deletion_(deletion), waiting_(waiting), random_(random), clock_(clock),
+        installation_(installation) {}
+
+  /// The record of a sandbox that a worker now starts. conflict: the name is taken. not_found: no such image (the
+  /// message lists the known ones) or archive. no_space: the disk is below its watermark.
+  Result<Sandbox> create(const Caller& caller, NewSandbox wish);
+
+  /// By id, or by name: the living one, else the newest tombstone. Gone ones are found by id until they are purged.
+  Result<Sandbox> get(const Caller& caller, const std::string& id_or_name);
+  Result<std::vector<Sandbox>> list(const Caller& caller, SandboxFilter filter, const Page& page);
+
+  /// Nothing blocks: this is the hottest write. `then` runs once, on any thread, after the commit.
+  void extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
+              std::function<void(Result<lifetime::Extended>)> then);
+  Result<Sandbox> set_lifetime(const Caller& caller, const std::string& id_or_name,
+                               const std::function<void(LifetimePolicy&)>& change);
+
+  Result<Sandbox> pause(const Caller& caller, const std::string& id_or_name);
+  Result<Sandbox> resume(const Caller& caller, const std::string& id_or_name);
+  Result<Sandbox> stop(const Caller& caller, const std::string& id_or_name);
+  Result<Sandbox> start(const Caller& caller, const std::string& id_or_name);
+
+  Result<DeletionAccepted> remove(const Caller& caller, const std::string& id_or_name, const DeleteRequest& request);
+
+  /// Calls back with the sandbox as soon as no transition is under way, or as it is when `patience` has passed.
+  void when_settled(const Caller& caller, const ResourceId& id, Duration patience,
+                    std::function<void(Result<Sandbox>)> then);
+
+  /// Refuses creates while the disk is fuller than its watermark.
+  void on_disk_low(std::function<Status()> check) { disk_check_ = std::move(check); }
+
+ private:
+  Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
+                                       const lifetime::Extension& wish) const;
+  Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
+  Status fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const;
+  Status resolve_image(Transaction& t, SandboxSpec& spec) const;
+  Status release_if_past_due(Transaction& t, const Caller& caller, const std::string& name) const;
+  Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, lifecycle::Move move, std::string event);
+
+  Store& store_;
+  const Deletion& deletion_;
+  Waiting& waiting_;
+  Random& random_;
+  const Clock& clock_;
+  const Installation& installation_;
+  std::function<Status()> disk_check_;
+};
+
+/// What a move that a person or a deadline asked for means for the row; `reason` is kept. Shared with the deadlines.
+Status apply_move(Transaction& t, Sandbox& sandbox, lifecycle::Move move, const Ending& why,
+                  const Installation& installation);
+
+}  // namespace mayfly

@@ -1,0 +1,41 @@
+#pragma once
+// What each cleanup step does. Every one may run twice: the driver and the blob store take absent for success.
+
+#include <functional>
+
+#include "app/archiver.h"
+#include "core/cleanup.h"
+
+namespace mayfly {
+
+/// What the transaction that records a successful effect writes besides the task itself.
+using Commit = std::function<Status(Transaction&)>;
+
+class Steps {
+ public:
+  Steps(Store& store, Driver& driver, BlobStore& blobs, Archiver& archiver, Random& random,
+        const Installation& installation)
+      : store_(store), driver_(driver), blobs_(blobs), archiver_(archiver), random_(random),
+        installation_(installation) {}
+
+  /// Carries the step out; nothing is held meanwhile.
+  Result<Commit> perform(const Task& task);
+
+ private:
+  Result<Commit> stop(const Sandbox& sandbox);
+  Result<Commit> archive(const Task& task, const Sandbox& sandbox);
+  Result<Commit> destroy(const Sandbox& sandbox);
+  Result<Commit> confirm(const Sandbox& sandbox);
+  Result<Commit> forget(const Sandbox& sandbox);
+  Result<Commit> destroy_archive(const Archive& archive);
+  Result<Commit> forget_archive(const Archive& archive);
+
+  Store& store_;
+  Driver& driver_;
+  BlobStore& blobs_;
+  Archiver& archiver_;
+  Random& random_;
+  const Installation& installation_;
+};
+
+}  // namespace mayfly

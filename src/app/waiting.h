@@ -1,0 +1,46 @@
+#pragma once
+// Callers that wait for a sandbox to settle. Their responses are parked here, not their threads.
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+
+namespace mayfly {
+
+class Waiting {
+ public:
+  /// `look` is run by `post`, on a thread that may read the store.
+  using Post = std::function<void(std::function<void()>)>;
+  explicit Waiting(Post post) : post_(std::move(post)) {}
+
+  /// Answers true when it is done with waiting. `last` says that the deadline has come: it must answer now.
+  using Look = std::function<bool(bool last)>;
+
+  /// Looks each time something happens to that sandbox, and once more at the deadline. The first look is the caller's.
+  void park(const ResourceId& id, Time deadline, Look look);
+
+  /// From the store's commits.
+  void settled(const std::vector<ResourceId>& ids);
+
+  /// Ends those whose deadline has come; tells the next one.
+  std::optional<Time> run_once(Time now);
+
+  std::size_t size() const;
+
+ private:
+  struct Parked {
+    Time deadline;
+    Look look;
+  };
+  void look_again(const ResourceId& id, Parked parked, bool last);
+
+  Post post_;
+  mutable std::mutex mutex_;
+  std::multimap<ResourceId, Parked> parked_;
+};
+
+}  // namespace mayfly

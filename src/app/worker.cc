@@ -1,0 +1,161 @@
+#include "app/worker.h"
+
+#include "app/cleanup_tree.h"
+#include "app/deletion.h"
+#include "app/ids.h"
+#include "base/failpoint.h"
+
+namespace mayfly {
+
+bool UidLocks::try_lock(const Uuid& uid) {
+  std::lock_guard guard(mutex_);
+  return held_.insert(uid).second;
+}
+
+void UidLocks::unlock(const Uuid& uid) {
+  std::lock_guard guard(mutex_);
+  held_.erase(uid);
+}
+
+namespace {
+
+const ResourceId& resource_of(const Task& task) { return task.resource; }
+const ResourceId& resource_of(const Sandbox& sandbox) { return sandbox.resource.id; }
+
+/// Due first of the two; a tie goes to cleanup.
+bool earlier(const std::vector<Task>& tasks, const std::vector<Sandbox>& sandboxes) {
+  if (tasks.empty() || sandboxes.empty()) return !tasks.empty();
+  return tasks.front().work.next_attempt_at <= sandboxes.front().work.next_attempt_at;
+}
+
+}  // namespace
+
+Result<std::optional<Time>> Worker::run_once(Lane lane) {
+  for (;;) {
+    Piece piece = TRY(claim(lane));
+    if (std::holds_alternative<std::monostate>(piece)) break;
+    claimed(lane);
+    while (!std::holds_alternative<std::monostate>(piece)) piece = TRY(perform_and_record(std::move(piece)));
+  }
+  return store_.read([&](Transaction& t) -> Result<std::optional<Time>> {
+    const auto task = TRY(t.tasks().next_attempt(lane));
+    const auto sandbox = TRY(t.sandboxes().next_attempt(lane));
+    return task && sandbox ? std::min(task, sandbox) : task ? task : sandbox;
+  });
+}
+
+Result<Worker::Piece> Worker::claim(Lane lane) {
+  // Most looks find nothing: they must not cost a commit.
+  const bool any = TRY(store_.read([&](Transaction& t) -> Result<bool> {
+    return !TRY(t.tasks().claimable(lane, t.now(), 1)).empty() ||
+           !TRY(t.sandboxes().claimable(lane, t.now(), 1)).empty();
+  }));
+  if (!any) return Piece();
+  return store_.write([&](Transaction& t) -> Result<Piece> {
+    auto tasks = TRY(t.tasks().claimable(lane, t.now(), 1));
+    auto sandboxes = TRY(t.sandboxes().claimable(lane, t.now(), 1));
+    if (tasks.empty() && sandboxes.empty()) return Piece();
+    if (earlier(tasks, sandboxes)) {
+      TRY(take(t, tasks.front()));
+      return Piece(std::move(tasks.front()));
+    }
+    TRY(take(t, sandboxes.front()));
+    return Piece(std::move(sandboxes.front()));
+  });
+}
+
+Status Worker::take(Transaction& t, Task& task) {
+  task.work.claim = installation_.epoch;
+  task.work.attempts += 1;
+  task.phase = Phase::running;
+  if (!task.started_at) task.started_at = t.now();
+  return t.tasks().update(task);
+}
+
+Status Worker::take(Transaction& t, Sandbox& sandbox) {
+  sandbox.work.claim = installation_.epoch;
+  sandbox.work.attempts += 1;
+  if (sandbox.resource.state == State::requested)
+    set_state(sandbox, TRY(lifecycle::next(sandbox.resource.state, lifecycle::Move::begin_start)));
+  if (sandbox.resource.state == State::starting) {
+    // What an archive permitted to destroy may be written to again from here on.
+    TRY(t.archives().drop_permit(layer_of(sandbox, installation_)));
+  }
+  return t.sandboxes().update(sandbox);
+}
+
+Result<Worker::Piece> Worker::perform_and_record(Piece piece) {
+  return std::visit(
+      [&](auto& work) -> Result<Piece> {
+        using Work = std::decay_t<decltype(work)>;
+        if constexpr (std::is_same_v<Work, std::monostate>) return Piece();
+        else {
+          const Uuid uid = uid_of(resource_of(work));
+          const bool ours = locks_.try_lock(uid);
+          Result<Commit> outcome = [&]() -> Result<Commit> {
+            if (!ours)
+              return fail(Code::busy, "another effect on " + resource_of(work).text + " has not ended yet", "in_flight");
+            if constexpr (std::is_same_v<Work, Task>) return steps_.perform(work);
+            else return transitions_.perform(work);
+          }();
+          // Freed before the record, because the record may hand us the next step of the same uid.
+          if (ours) locks_.unlock(uid);
+          FAILPOINT("worker.before_record");
+          auto next = record(work, outcome);
+          // A record that is refused (a full disk, a state that moved on) must not leave the claim standing for ever.
+          if (!next) next = record(work, tl::unexpected(next.error()));
+          FAILPOINT("worker.after_record");
+          return next;
+        }
+      },
+      piece);
+}
+
+Result<Worker::Piece> Worker::record(const Task& task, const Result<Commit>& outcome) {
+  return store_.write([&](Transaction& t) -> Result<Piece> {
+    Task row = TRY(t.tasks().get(task.id));
+    if (row.work.claim != installation_.epoch || row.phase != Phase::running) {
+      ++counters.zombies;
+      return Piece();
+    }
+    if (outcome) TRY((*outcome)(t));
+    const Status status = outcome ? Status() : Status(tl::unexpected(outcome.error()));
+    row = cleanup::record(std::move(row), status, t.now(), unit_interval(random_));
+    ++(row.phase == Phase::completed ? counters.done : row.phase == Phase::failed ? counters.failed : counters.retried);
+    TRY(cleanup_tree::settle(t, random_, row));
+    if (row.phase != Phase::completed) return Piece();
+    return next_of_tree(t, row);
+  });
+}
+
+/// The stage that this completion released, taken in the same commit when it is one step for the same lane.
+Result<Worker::Piece> Worker::next_of_tree(Transaction& t, const Task& done) {
+  for (auto& sibling : TRY(t.tasks().children(done.parent))) {
+    if (sibling.phase != Phase::ready || lane_of(sibling.verb) != lane_of(done.verb)) continue;
+    TRY(take(t, sibling));
+    return Piece(std::move(sibling));
+  }
+  return Piece();
+}
+
+Result<Worker::Piece> Worker::record(const Sandbox& sandbox, const Result<Commit>& outcome) {
+  return store_.write([&](Transaction& t) -> Result<Piece> {
+    Sandbox row = TRY(t.sandboxes().get(sandbox.resource.id));
+    const bool still_ours = row.work.claim == installation_.epoch && row.resource.state == sandbox.resource.state &&
+                            row.resource.generation == sandbox.resource.generation;
+    if (!still_ours) {
+      ++counters.zombies;
+      return Piece();
+    }
+    if (outcome) {
+      ++counters.done;
+      TRY((*outcome)(t));
+    } else {
+      ++counters.retried;
+      TRY(transitions_.failed(t, std::move(row), outcome.error()));
+    }
+    return Piece();
+  });
+}
+
+}  // namespace mayfly

@@ -1,0 +1,65 @@
+#pragma once
+// Claims one piece of work, carries it out, writes what came of it. A piece is a cleanup step that is ready, or a sandbox
+// in a transitional state. The claim carries our epoch, and the result is written only where the claim still does: a
+// result that finds its row changed is a zombie's, and is dropped.
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <variant>
+
+#include "app/transitions.h"
+
+namespace mayfly {
+
+/// One effect at a time per uid: an order to stop must not overtake a start that is still under way.
+class UidLocks {
+ public:
+  bool try_lock(const Uuid& uid);
+  void unlock(const Uuid& uid);
+
+ private:
+  std::mutex mutex_;
+  std::set<Uuid> held_;
+};
+
+struct WorkCounters {
+  std::atomic<std::uint64_t> done{0}, failed{0}, retried{0}, zombies{0};
+};
+
+class Worker {
+ public:
+  Worker(Store& store, Steps& steps, Transitions& transitions, UidLocks& locks, Random& random,
+         const Installation& installation)
+      : store_(store), steps_(steps), transitions_(transitions), locks_(locks), random_(random),
+        installation_(installation) {}
+
+  /// Called when something was claimed: there may be more, for a thread that sleeps.
+  std::function<void(Lane)> claimed = [](Lane) {};
+
+  /// Works until nothing of that lane is due, then tells when something will be. Any number of threads may do so.
+  Result<std::optional<Time>> run_once(Lane lane);
+
+  WorkCounters counters;
+
+ private:
+  using Piece = std::variant<std::monostate, Task, Sandbox>;
+
+  Result<Piece> claim(Lane lane);
+  Result<Piece> perform_and_record(Piece piece);
+  Result<Piece> record(const Task& task, const Result<Commit>& outcome);
+  Result<Piece> record(const Sandbox& sandbox, const Result<Commit>& outcome);
+  Status take(Transaction& t, Task& task);
+  Status take(Transaction& t, Sandbox& sandbox);
+  Result<Piece> next_of_tree(Transaction& t, const Task& done);
+
+  Store& store_;
+  Steps& steps_;
+  Transitions& transitions_;
+  UidLocks& locks_;
+  Random& random_;
+  const Installation& installation_;
+};
+
+}  // namespace mayfly

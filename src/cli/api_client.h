@@ -1,0 +1,62 @@
+#pragma once
+// One server, one key: calls of the native API, and every refusal as an Error that says what was tried.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "http/client.h"
+#include "json/reader.h"
+
+namespace mayfly::cli {
+
+/// Where and as whom. The key is never printed.
+struct Target {
+  std::string url;
+  std::string key;
+
+  /// --url or MAYFLY_URL or the local server; the file of --key-file or MAYFLY_API_KEY.
+  static Result<Target> find(const std::string& url_option, const std::string& key_file_option);
+};
+
+struct Answer {
+  int status = 200;
+  std::string text;          // as it came
+  json::object body;         // what it says
+
+  bool accepted_only() const { return status == 202; }
+};
+
+using Query = std::vector<std::pair<std::string, std::string>>;
+
+/// "/v1/sandboxes" + "/" + each segment, encoded, and the query.
+std::string path_to(std::string_view base, const std::vector<std::string>& segments, const Query& query = {});
+
+class ApiClient {
+ public:
+  explicit ApiClient(Target target);
+
+  const Target& target() const { return target_; }
+
+  // `what` completes "cannot ...": "create a sandbox".
+  Result<Answer> get(std::string_view what, const std::string& path);
+  Result<Answer> send(std::string_view what, const std::string& method, const std::string& path,
+                      const json::object& body = {}, std::chrono::milliseconds timeout = std::chrono::seconds(90));
+  /// Whatever the request says; only refusals are looked at.
+  Result<http::Response> call(std::string_view what, const http::ClientRequest& request);
+
+  struct Items {
+    json::array items;
+    bool more = false;       // there is another page
+  };
+  /// The first page of a list, or all of them.
+  Result<Items> list(std::string_view what, std::string_view base, Query query, bool all);
+
+ private:
+  Target target_;
+  http::Client client_;
+};
+
+}  // namespace mayfly::cli

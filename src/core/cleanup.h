@@ -1,0 +1,95 @@
+#pragma once
+// Cleanup tasks: a delete as a durable tree. The root says what is deleted; its children are the steps, and they run
+// by stage. Deciding is here and pure; the rows are changed in app/cleanup_tree.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/lifetime.h"
+#include "core/resource.h"
+#include "core/retry.h"
+#include "core/sandbox.h"
+
+namespace mayfly {
+
+enum class Verb {
+  delete_sandbox, stop_sandbox, archive_sandbox, destroy_sandbox, confirm_sandbox, forget_sandbox,
+  delete_archive, destroy_archive, forget_archive,
+};
+std::string_view name(Verb verb);
+std::optional<Verb> parse_verb(std::string_view name);
+
+/// Only this kind is listed unless steps are asked for.
+bool resource_level(Verb verb);
+
+/// Slow work has workers of its own, so that seconds of archiving never delay milliseconds of killing.
+enum class Lane { fast, slow };
+Lane lane_of(Verb verb);
+Lane lane_of(const Sandbox& in_transition);  // a first start that restores an archive is slow
+
+/// The four words of the public API, and the finer truth behind them.
+enum class TaskStatus { pending, in_progress, completed, failed };
+std::string_view name(TaskStatus status);
+std::optional<TaskStatus> parse_task_status(std::string_view name);
+
+enum class Phase {
+  waiting,      // for an earlier stage
+  ready,        // for a worker
+  backing_off,  // for its next try
+  stuck,        // the same, after too many; a person should look
+  running,      // a worker has it
+  children,     // its children are at work
+  completed,
+  failed,       // only a retry or a skip leads out
+};
+std::string_view name(Phase phase);
+std::optional<Phase> parse_phase(std::string_view name);
+TaskStatus status_of(Phase phase);
+
+struct Task {
+  TaskId id;
+  TaskId root;                                // itself for a root
+  TaskId parent;                              // empty for a root
+  Verb verb = Verb::delete_sandbox;
+  int stage = 0;
+  ResourceId resource;
+  ResourceId workspace;
+  EventId source;                             // the event that caused the tree
+  std::map<std::string, std::string> metadata;
+  Phase phase = Phase::waiting;
+  Work work;
+  Time created_at{};
+  std::optional<Time> started_at;
+  std::optional<Time> completed_at;
+};
+
+/// Who decided what about a delete. Policy enters the core as this, whatever API it came through.
+struct DeletePolicy {
+  enum class OnArchiveFailure { hold, waive };
+  bool archive = true;
+  OnArchiveFailure on_archive_failure = OnArchiveFailure::hold;
+  Duration archive_retention = mayfly::halted_retention;
+};
+
+namespace cleanup {
+
+struct Step {
+  Verb verb;
+  int stage;
+};
+
+/// The verb of the root and its steps, for something that is deleted under `policy`.
+Verb root_verb(Kind kind);
+std::vector<Step> steps_for(Kind kind, const DeletePolicy& policy);
+
+/// The task after an attempt that ended in `outcome`: completed, or ready again at a time, or failed.
+/// Absent is success; busy and transient never exhaust; unknown is given up after retry::stuck_after probes.
+Task record(Task task, const Status& outcome, Time now, double jitter);
+
+/// Made ready by a person: a failed task, or one that is backing off. conflict for any other.
+Result<Task> retried(Task task, Time now);
+
+}  // namespace cleanup
+}  // namespace mayfly

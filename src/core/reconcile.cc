@@ -1,0 +1,73 @@
+#include "core/reconcile.h"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "core/lifecycle.h"
+
+namespace mayfly::reconcile {
+
+std::string_view name(Trouble trouble) {
+  constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover", "trash", "old_layer", "vanished"};
+  return names[static_cast<std::size_t>(trouble)];
+}
+
+namespace {
+
+std::string who(const Row& row) { return row.id.text + (row.name.empty() ? "" : " (" + row.name + ")"); }
+
+std::optional<Finding> judge(const Seen& seen, const Row& row) {
+  const auto finding = [&](Trouble trouble, std::string why) {
+    return Finding{trouble, seen.uid, row.id, seen.generation, seen.layer, seen.what + ": " + std::move(why)};
+  };
+  if (seen.generation > 0 && seen.generation < row.generation)
+    return finding(Trouble::old_generation, "generation " + std::to_string(seen.generation) + " of " + who(row) +
+                                                " is over, " + std::to_string(row.generation) + " is current");
+  if (row.in_flight) return std::nullopt;
+  if (seen.trash) return finding(Trouble::trash, who(row) + " is " + std::string(mayfly::name(row.state)));
+  if (row.state == State::gone)
+    return finding(seen.generation > 0 ? Trouble::should_not_run : Trouble::leftover, who(row) + " is gone");
+  if (seen.generation > 0 && !lifecycle::may_run(row.state))
+    return finding(Trouble::should_not_run, who(row) + " is " + std::string(mayfly::name(row.state)));
+  if (seen.layer > 0 && seen.layer != row.layer)
+    return finding(Trouble::old_layer,
+                   "layer " + std::to_string(seen.layer) + " of " + who(row) + " was replaced by " + std::to_string(row.layer));
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Row>& rows) {
+  std::map<Uuid, const Row*> by_uid;
+  for (const auto& row : rows) by_uid[uid_of(row.id)] = &row;
+
+  std::vector<Finding> findings;
+  std::set<std::pair<Uuid, int>> running;
+  for (const auto& thing : seen) {
+    if (thing.runs) running.emplace(thing.uid, thing.generation);
+    const auto row = by_uid.find(thing.uid);
+    if (row == by_uid.end() && thing.trash) {
+      findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its sandbox was forgotten"});
+    } else if (row == by_uid.end()) {
+      findings.push_back({Trouble::unknown, thing.uid, {}, thing.generation, thing.layer,
+                          thing.what + ": no sandbox has the uid " + hex(thing.uid)});
+    } else if (auto finding = judge(thing, *row->second)) {
+      findings.push_back(std::move(*finding));
+    }
+  }
+  for (const auto& row : rows) {
+    if (row.in_flight || (row.state != State::running && row.state != State::paused)) continue;
+    if (running.contains({uid_of(row.id), row.generation})) continue;
+    findings.push_back({Trouble::vanished, uid_of(row.id), row.id, row.generation, 0,
+                        who(row) + " is recorded as " + std::string(mayfly::name(row.state)) +
+                            ", but no process of generation " + std::to_string(row.generation) + " exists"});
+  }
+  return findings;
+}
+
+bool suspicious(std::size_t unknown_uids, std::size_t all_uids) {
+  return unknown_uids > 10 && unknown_uids * 10 > all_uids;
+}
+
+}  // namespace mayfly::reconcile

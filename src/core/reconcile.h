@@ -1,0 +1,57 @@
+#pragma once
+// What the host has against what the database says: one comparison, which the reconciler acts on and doctor prints.
+
+#include <string>
+#include <vector>
+
+#include "core/resource.h"
+
+namespace mayfly::reconcile {
+
+/// Something seen on the host, reduced to what matters here.
+struct Seen {
+  Uuid uid;
+  int generation = 0;   // 0: a layer, which belongs to none
+  int layer = 0;        // 0: not a layer
+  bool runs = false;    // processes in a cgroup
+  bool trash = false;
+  std::string what;     // "cgroup /sys/...": for people
+};
+
+/// Something the database says.
+struct Row {
+  ResourceId id;
+  std::string name;
+  State state = State::running;
+  int generation = 0;
+  int layer = 1;
+  bool in_flight = false;   // a worker is at it, or about to be: the host may be anywhere between
+};
+
+enum class Trouble {
+  unknown,          // no row or tombstone has its uid
+  old_generation,   // a container of a generation that is over
+  should_not_run,   // the row says it is stopped or gone, and there is a container of it
+  leftover,         // the row is gone, and files of it are left
+  trash,            // discarded with a permit, and its bytes are still there
+  old_layer,        // files of a layer that was replaced
+  vanished,         // the row says it runs, and no process of it is there
+};
+std::string_view name(Trouble trouble);
+
+struct Finding {
+  Trouble trouble;
+  Uuid uid;
+  ResourceId id;            // empty when unknown
+  int generation = 0;
+  int layer = 0;
+  std::string text;         // one sentence for people, naming the thing
+};
+
+/// Every difference. Rows that are in flight are compared only for generations and layers that are over.
+std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Row>& rows);
+
+/// So much is unknown that the database is more likely wrong (restored from an old backup) than the host.
+bool suspicious(std::size_t unknown_uids, std::size_t all_uids);
+
+}  // namespace mayfly::reconcile

@@ -1,0 +1,20 @@
+#include "core/sandbox.h"
+
+#include <algorithm>
+
+namespace mayfly {
+
+Status check_sandbox_name(std::string_view name) {
+  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool shaped = !name.empty() && name.size() <= 63 && alnum(name.front()) && alnum(name.back()) &&
+                      std::all_of(name.begin(), name.end(), [&](char c) { return alnum(c) || c == '-'; });
+  if (!shaped)
+    return fail(Code::invalid,
+                "a sandbox name has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter "
+                "or digit",
+                "name_invalid");
+  if (name == "by-external-id") return fail(Code::invalid, "the name \"by-external-id\" is reserved", "name_reserved");
+  return {};
+}
+
+}  // namespace mayfly

@@ -1,0 +1,64 @@
+#pragma once
+// Calls that may take long, served by one thread however many they are.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "driver/agent_client/connection.h"
+
+namespace mayfly::agent_client {
+
+struct Call {
+  Address address;
+  std::string request;
+  std::size_t content_limit = 0;
+  Deadline connect_until;
+  Deadline until;
+  std::function<void(Result<Reply>)> then;  // runs once, on the thread of Outstanding
+};
+
+class Outstanding {
+ public:
+  Outstanding();
+  /// Completes what is outstanding with Code::unavailable. Not to be called from a `then`.
+  ~Outstanding();
+
+  void add(Call call);
+
+ private:
+  struct Active;
+
+  void loop();
+  void take_added();
+  void connect(std::uint64_t number);
+  void proceed(std::uint64_t number, std::uint32_t events);
+  static bool send(Active& active);
+  void receive(Active& active, std::uint64_t number);
+  void at_time(std::uint64_t number, Deadline now);
+  void set_time(std::uint64_t number, Active& active, Deadline time);
+  int milliseconds_to_next() const;
+  void complete(std::uint64_t number, Result<Reply> result);
+
+  const os::Fd epoll_, wake_;
+
+  std::mutex mutex_;  // guards the next two
+  std::vector<Call> added_;
+  bool stopping_ = false;
+
+  // Of the thread alone.
+  std::map<std::uint64_t, std::unique_ptr<Active>> active_;
+  std::set<std::pair<Deadline, std::uint64_t>> times_;  // when to look at a call at the latest
+  std::uint64_t last_number_ = 0;
+
+  std::thread thread_;  // the last, since it uses all of the above
+};
+
+}  // namespace mayfly::agent_client

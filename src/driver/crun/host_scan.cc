@@ -1,0 +1,103 @@
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "driver/crun/crun_driver.h"
+#include "driver/crun/mounts.h"
+#include "driver/crun/processes.h"
+
+namespace mayfly {
+
+using namespace crun;
+using What = Found::What;
+
+namespace {
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Found found(What what, const Incarnation& of, std::string where) {
+  return {what, of.uid, of.generation, 0, std::move(where)};
+}
+
+Status add_group(const Cgroups& cgroups, const std::string& name, const Incarnation& of, std::vector<Found>& all) {
+  for (pid_t pid : TRY(cgroups.members(name))) all.push_back(found(What::process, of, describe_process(pid)));
+  for (auto& folder : cgroups.folders_of(name)) all.push_back(found(What::cgroup, of, std::move(folder)));
+  return {};
+}
+
+/// Whose a mount is: by its tag, or by its place in a run folder for what a half-made start attached there.
+std::optional<Incarnation> owner_of(const Mount& mount, const Layout& layout) {
+  if (mount.type == "overlay")
+    if (auto tagged = parse_mount_tag(mount.source); tagged && tagged->instance == layout.instance) return tagged;
+  if (!is_below(mount.point, layout.runs()) || mount.point.size() <= layout.runs().size()) return std::nullopt;
+  std::string_view name(mount.point);
+  name.remove_prefix(layout.runs().size() + 1);
+  auto owner = parse_run_name(name.substr(0, name.find('/')));
+  if (owner) owner->instance = layout.instance;
+  return owner;
+}
+
+void add_run_folder(const Layout& layout, const Incarnation& of, std::vector<Found>& all) {
+  const auto run = layout.run(of);
+  if (exists(run)) all.push_back(found(What::folder, of, run));
+  if (exists(run + "/agent.sock")) all.push_back(found(What::socket, of, run + "/agent.sock"));
+}
+
+Status add_layers(const Layout& layout, std::vector<Found>& all) {
+  for (const auto& name : TRY(os::list_folder(layout.layers()))) {
+    const auto uid = parse_uuid(name);
+    const auto layers = uid ? os::list_folder(layout.layers() + "/" + name) : std::vector<std::string>();
+    if (!layers) continue;  // discarded meanwhile
+    for (const auto& entry : *layers)
+      if (const auto number = parse_number(entry))
+        all.push_back({What::layer, *uid, 0, *number, layout.layers() + "/" + name + "/" + entry});
+  }
+  for (const auto& name : TRY(os::list_folder(layout.trash())))
+    if (const auto layer = parse_trash_name(name))
+      all.push_back({What::trash, layer->uid, 0, layer->layer, layout.trash() + "/" + name});
+  return {};
+}
+
+}  // namespace
+
+Result<Presence> CrunDriver::inspect(const Incarnation& incarnation) {
+  TRY(own(incarnation.instance));
+  Presence presence;
+  TRY(add_group(cgroups_, container_name(incarnation), incarnation, presence.left));
+  presence.running = !presence.left.empty() && presence.left.front().what == What::process;
+  TRY(add_group(cgroups_, layout_.helpers_of(incarnation), incarnation, presence.left));
+  presence.frozen = presence.running && cgroups_.frozen(container_name(incarnation));
+  for (const auto& mount : TRY(read_mounts()))
+    if (owner_of(mount, layout_) == incarnation)
+      presence.left.push_back(found(What::mount, incarnation, mount.point));
+  if (const auto state = layout_.state(incarnation); exists(state))
+    presence.left.push_back(found(What::runtime_state, incarnation, state));
+  add_run_folder(layout_, incarnation, presence.left);
+  return presence;
+}
+
+Result<std::vector<Found>> CrunDriver::inventory() {
+  std::vector<Found> all;
+  const auto ours = [&](std::optional<Incarnation> i) { return i && i->instance == options_.instance; };
+  for (const auto& name : TRY(cgroups_.list("mayfly-" + options_.instance + "-")))
+    if (const auto of = parse_container_name(name); ours(of)) TRY(add_group(cgroups_, name, *of, all));
+  for (const auto& name : TRY(cgroups_.list({}, layout_.helpers())))
+    if (auto of = parse_run_name(name)) {
+      of->instance = options_.instance;
+      TRY(add_group(cgroups_, layout_.helpers_of(*of), *of, all));
+    }
+  for (const auto& mount : TRY(read_mounts()))
+    if (const auto of = owner_of(mount, layout_)) all.push_back(found(What::mount, *of, mount.point));
+  for (const auto& name : TRY(os::list_folder(layout_.states())))
+    if (const auto of = parse_container_name(name); ours(of))
+      all.push_back(found(What::runtime_state, *of, layout_.states() + "/" + name));
+  for (const auto& name : TRY(os::list_folder(layout_.runs())))
+    if (auto of = parse_run_name(name)) {
+      of->instance = options_.instance;
+      add_run_folder(layout_, *of, all);
+    }
+  TRY(add_layers(layout_, all));
+  return all;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,84 @@
+#include "driver/crun/mounts.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "driver/crun/processes.h"
+#include "os/file.h"
+
+namespace mayfly::crun {
+
+namespace {
+
+/// mountinfo writes space, tab, newline and backslash as \ooo.
+std::string unescaped(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+std::string_view next_field(std::string_view& line) {
+  const auto end = line.find(' ');
+  const auto field = line.substr(0, end);
+  line.remove_prefix(end == std::string_view::npos ? line.size() : end + 1);
+  return field;
+}
+
+}  // namespace
+
+std::vector<Mount> parse_mounts(std::string_view text) {
+  std::vector<Mount> mounts;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const auto dash = line.find(" - ");
+    if (dash == std::string_view::npos) continue;
+    auto tail = line.substr(dash + 3);
+    for (int i = 0; i < 4; ++i) next_field(line);  // mount id, parent id, device, root
+    Mount mount;
+    mount.point = unescaped(next_field(line));
+    mount.type = unescaped(next_field(tail));
+    mount.source = unescaped(next_field(tail));
+    mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+Result<std::vector<Mount>> read_mounts() { return parse_mounts(TRY(os::read_file("/proc/self/mountinfo"))); }
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+Status unmount_below(const std::string& folder) {
+  auto mounts = TRY(read_mounts());
+  const auto others = [&](const Mount& m) { return !is_below(m.point, folder); };
+  mounts.erase(std::remove_if(mounts.begin(), mounts.end(), others), mounts.end());
+  if (mounts.empty()) return {};
+
+  std::reverse(mounts.begin(), mounts.end());
+  for (const auto& mount : mounts) {
+    if (::umount2(mount.point.c_str(), UMOUNT_NOFOLLOW) == 0) continue;
+    const int number = errno;
+    if (number == EINVAL || number == ENOENT) continue;  // went away by itself; the second look decides
+    auto error = errno_error(number, "unmount " + mount.point);
+    if (number == EBUSY) error.message += holder_below(mount.point);
+    return tl::unexpected(std::move(error));
+  }
+  for (const auto& mount : TRY(read_mounts()))
+    if (!others(mount)) return fail(Code::busy, "unmount " + mount.point + ": it is mounted again");
+  return {};
+}
+
+}  // namespace mayfly::crun

@@ -1,0 +1,133 @@
+#include "main/config.h"
+
+#include <charconv>
+#include <set>
+
+#include <toml++/toml.h>
+
+namespace mayfly {
+
+namespace {
+
+Status listen_on(Config& config, const std::string& text) {
+  const auto colon = text.rfind(':');
+  unsigned port = 0;
+  const auto digits = colon == std::string::npos ? std::string() : text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (colon == 0 || digits.empty() || error != std::errc() || end != digits.data() + digits.size() || port > 65535)
+    return fail(Code::invalid, "--listen wants ADDRESS:PORT, such as 127.0.0.1:7070; got \"" + text + "\"");
+  config.address = text.substr(0, colon);
+  if (config.address.starts_with('[') && config.address.ends_with(']'))
+    config.address = config.address.substr(1, config.address.size() - 2);
+  config.port = static_cast<std::uint16_t>(port);
+  return {};
+}
+
+/// Reads the members of one table and refuses all others.
+class Section {
+ public:
+  Section(const toml::table& file, std::string name) : table_(file[name].as_table()), name_(std::move(name)) {}
+
+  template <class Integer>
+  Status integer(const char* key, Integer& into, std::int64_t least, std::int64_t most) {
+    known_.insert(key);
+    if (!table_ || !table_->contains(key)) return {};
+    const auto value = (*table_)[key].value<std::int64_t>();
+    if (!value || *value < least || *value > most)
+      return fail(Code::invalid, "[" + name_ + "] " + key + " must be an integer from " + std::to_string(least) + " to " +
+                                     std::to_string(most));
+    into = static_cast<Integer>(*value);
+    return {};
+  }
+
+  Status text(const char* key, std::string& into) {
+    known_.insert(key);
+    if (!table_ || !table_->contains(key)) return {};
+    const auto value = (*table_)[key].value<std::string>();
+    if (!value) return fail(Code::invalid, "[" + name_ + "] " + key + " must be a string");
+    into = *value;
+    return {};
+  }
+
+  Status finish() const {
+    if (!table_) return {};
+    for (const auto& [key, value] : *table_)
+      if (!known_.contains(std::string(key.str())))
+        return fail(Code::invalid, "[" + name_ + "] has no setting \"" + std::string(key.str()) + "\"");
+    return {};
+  }
+
+ private:
+  const toml::table* table_;
+  std::string name_;
+  std::set<std::string> known_;
+};
+
+Status read_tables(const toml::table& file, Config& config) {
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun"};
+  for (const auto& [key, value] : file)
+    if (!sections.contains(std::string(key.str())))
+      return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
+
+  Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
+      crun(file, "crun");
+  TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
+  TRY(workers.integer("fast", config.fast_workers, 1, 256));
+  TRY(workers.integer("slow", config.slow_workers, 1, 256));
+  TRY(reconcile.integer("every_seconds", config.reconcile_seconds, 1, 86'400));
+  TRY(disk.integer("watermark_mb", config.disk_watermark_mb, 0, std::int64_t{1} << 40));
+  TRY(crun.text("agent", config.agent));
+  TRY(crun.text("binary", config.crun));
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun}) TRY(section->finish());
+
+  if (const auto* images = file["images"].as_table()) {
+    for (const auto& [key, value] : *images) {
+      const auto target = value.value<std::string>();
+      if (!target) return fail(Code::invalid, "[images] " + std::string(key.str()) + " must be a string");
+      config.image_aliases[std::string(key.str())] = *target;
+    }
+  }
+  return {};
+}
+
+Status read_file(const std::string& path, Config& config) {
+  try {
+    return read_tables(toml::parse_file(path), config);
+  } catch (const toml::parse_error& error) {
+    return fail(Code::invalid, "line " + std::to_string(error.source().begin.line) + ": " +
+                                   std::string(error.description()));
+  }
+}
+
+}  // namespace
+
+Result<Config> read_config(int argc, char** argv) {
+  Config config;
+  std::string file;
+  for (int i = 2; i < argc; ++i) {
+    std::string option = argv[i], value;
+    if (option == "--list-failpoints") {
+      config.list_failpoints = true;
+      continue;
+    }
+    if (const auto equals = option.find('='); equals != std::string::npos) {
+      value = option.substr(equals + 1);
+      option.resize(equals);
+    } else if (i + 1 < argc) {
+      value = argv[++i];
+    } else {
+      return fail(Code::invalid, option + " wants a value");
+    }
+    if (option == "--data") config.data = value;
+    else if (option == "--listen") TRY(listen_on(config, value));
+    else if (option == "--config") file = value;
+    else return fail(Code::invalid, "mayfly serve has no option \"" + option + "\"; it takes --data, --listen and --config");
+  }
+  if (config.data.empty() && !config.list_failpoints)
+    return fail(Code::invalid, "mayfly serve needs --data DIR, the folder that everything is kept in");
+  if (!file.empty())
+    if (auto read = read_file(file, config); !read) return tl::unexpected(in_context(file, read.error()));
+  return config;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace mayfly {
+
+struct Config {
+  std::string data;
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 7070;
+  bool list_failpoints = false;
+
+  // From the file.
+  std::map<std::string, std::string> image_aliases;  // [images]: name = known name or digest
+  int wal_autocheckpoint = 1000;                      // [store] pages
+  int fast_workers = 6;                               // [workers]
+  int slow_workers = 2;
+  int reconcile_seconds = 30;                         // [reconcile] every
+  std::int64_t disk_watermark_mb = 256;               // [disk] creates are refused below so much free space
+  std::string agent;                                  // [crun] path of mayfly-agent; empty: beside this program
+  std::string crun = "/usr/bin/crun";
+};
+
+/// The command line of `serve`, and the TOML file it names. The error is a sentence that says what to write instead.
+Result<Config> read_config(int argc, char** argv);
+
+}  // namespace mayfly

@@ -1,0 +1,242 @@
+#include "main/engine.h"
+
+#include <unistd.h>
+
+#include "main/log.h"
+#include "os/hash.h"
+
+namespace mayfly {
+
+namespace {
+
+// Looks at what has no event of its own: uses to write down, callers to give up on, the clock, layers that grow.
+constexpr Duration house_period = 1s;
+constexpr int clock_every = 5;
+constexpr int disk_every = 2;
+// A loop that could not reach the store tries again after this, instead of spinning.
+constexpr Duration after_trouble = 1s;
+
+std::string beside_this_program(const std::string& name) {
+  char path[4096];
+  const auto length = ::readlink("/proc/self/exe", path, sizeof path);
+  if (length <= 0) return name;
+  const std::string self(path, static_cast<std::size_t>(length));
+  return self.substr(0, self.rfind('/') + 1) + name;
+}
+
+}  // namespace
+
+Engine::Engine(const Config& config, DataFolder folder) : config_(config), folder_(std::move(folder)) {}
+
+Engine::~Engine() { stop(); }
+
+Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder folder, const AdminKey& key) {
+  std::unique_ptr<Engine> engine(new Engine(config, std::move(folder)));
+  engine->boot_id_ = TRY(boot_id());
+  engine->alarm_ = TRY(Alarm::make());
+  TRY(engine->open_store());
+  const auto record = TRY(load_clock(*engine->store_));
+  const auto clock = continue_clock(record, engine->boot_id_, boottime(), engine->clock_.wall());
+  engine->clock_.start_from(clock.base);
+  engine->installation_ =
+      TRY(open_installation(*engine->store_, engine->random_, os::sha256_hex(key.secret), key.secret.substr(0, 6)));
+  TRY(engine->open_driver());
+  engine->wire();
+  if (clock.jumped) {
+    engine->deadlines_->hold(true);
+    log::error("the wall clock stands more than 7 days after the last sign of life: no deadline fires until the server "
+               "is started again with a clock that is right");
+  }
+  TRY(engine->catalog_->ensure_builtin());
+  for (const auto& [name, target] : config.image_aliases) TRY(engine->catalog_->alias(name, target));
+  return engine;
+}
+
+Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
+  Engine engine(config, std::move(folder));
+  engine.clock_.start_from(engine.clock_.wall().time_since_epoch() - boottime());
+  TRY(engine.open_store());
+  engine.installation_.instance = TRY(engine.store_->read([](Transaction& t) -> Result<std::string> {
+    const auto instance = TRY(t.settings().get("instance"));
+    if (!instance) return fail(Code::not_found, "no server has ever run on this data directory", "not_a_data_directory");
+    return *instance;
+  }));
+  TRY(engine.open_driver());
+  engine.stopping_ = true;
+  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_);
+}
+
+Status Engine::open_store() {
+  SqliteOptions options;
+  options.path = folder_.path() + "/mayfly.db";
+  options.wal_autocheckpoint = config_.wal_autocheckpoint;
+  options.on_full = [this] {
+    folder_.free_ballast();
+    log::error("the disk is full: the ballast was freed so that deletes can go on", {{"data", folder_.path()}});
+  };
+  store_ = TRY(SqliteStore::open(options, clock_));
+  return {};
+}
+
+Status Engine::open_driver() {
+  CrunOptions options;
+  options.data = folder_.path();
+  options.instance = installation_.instance;
+  options.agent = config_.agent.empty() ? beside_this_program("mayfly-agent") : config_.agent;
+  options.crun = config_.crun;
+  options.lock_fd = folder_.helpers_lock();
+  options.probe = [this](const Incarnation& to) -> Status {
+    TRY(agent_->status(to));
+    return {};
+  };
+  driver_ = TRY(CrunDriver::open(options));
+  agent_ = std::make_unique<AgentClient>([this](const Incarnation& to) { return driver_->agent_socket(to); });
+  ImageOptions images;
+  images.data = folder_.path();
+  images_ = TRY(ImageFolder::open(images));
+  blobs_ = std::make_unique<FolderBlobStore>(folder_.path() + "/archives");
+  return {};
+}
+
+void Engine::wire() {
+  executor_ = std::make_unique<Executor>(8);
+  waiting_ = std::make_unique<Waiting>([this](std::function<void()> look) { executor_->post(std::move(look)); });
+  deletion_ = std::make_unique<Deletion>(installation_, random_);
+  activity_ = std::make_unique<ActivityLog>(*store_, clock_, installation_);
+  sandboxes_ = std::make_unique<Sandboxes>(*store_, *deletion_, *waiting_, random_, clock_, installation_);
+  sandboxes_->on_disk_low([this] { return check_disk(); });
+  execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, installation_);
+  archiver_ = std::make_unique<Archiver>(*store_, *driver_, *blobs_, reader_, random_, installation_);
+  steps_ = std::make_unique<Steps>(*store_, *driver_, *blobs_, *archiver_, random_, installation_);
+  transitions_ = std::make_unique<Transitions>(*store_, *driver_, *blobs_, random_, installation_);
+  worker_ = std::make_unique<Worker>(*store_, *steps_, *transitions_, locks_, random_, installation_);
+  worker_->claimed = [this](Lane lane) { bell(lane).ring_one(); };
+  deadlines_ = std::make_unique<Deadlines>(*store_, *activity_, *deletion_, random_, clock_, installation_);
+  reconciler_ = std::make_unique<Reconciler>(*store_, *driver_, *blobs_, *deletion_, locks_, random_, installation_);
+  disk_watch_ = std::make_unique<DiskWatch>(*store_, *driver_, locks_, random_, installation_);
+  archives_ = std::make_unique<Archives>(*store_, *blobs_, *deletion_);
+  cleanups_ = std::make_unique<Cleanups>(*store_, random_);
+  stale_ = std::make_unique<StaleSweep>(*store_, *driver_, *activity_, *deletion_, clock_, installation_);
+  catalog_ = std::make_unique<ImageCatalog>(*store_, *images_);
+  access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); });
+  services_ = std::make_unique<api::Services>(api::Services{
+      *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_,
+      [this] { return diagnose(*store_, *driver_, *blobs_); },
+      [this]() -> Status {
+        if (ready_) return {};
+        return fail(Code::unavailable, "still comparing the host with the database", "starting");
+      },
+      [this] { return metrics(); }, {}, [this](std::function<void()> work) { executor_->post(std::move(work)); }, {}});
+#ifdef MAYFLY_TEST_BUILD
+  services_->move_clock = [this](Duration by) -> Result<std::string> {
+    clock_.move(by);
+    deadlines_->notice(clock_.now());
+    alarm_.ring();
+    fast_bell_.ring_all();
+    slow_bell_.ring_all();
+    return format(clock_.now());
+  };
+#endif
+  listen_to_commits();
+}
+
+void Engine::listen_to_commits() {
+  store_->on_commit([this](const Wakes& wakes) {
+    if (wakes.fast_work) fast_bell_.ring_one();
+    if (wakes.slow_work) slow_bell_.ring_one();
+    if (wakes.deadline && deadlines_->notice(*wakes.deadline)) alarm_.ring();
+    if (!wakes.settled.empty()) waiting_->settled(wakes.settled);
+  });
+}
+
+Status Engine::check_disk() const {
+  const auto free = TRY(os::free_bytes(folder_.path()));
+  const auto watermark = config_.disk_watermark_mb << 20;
+  if (free >= watermark) return {};
+  return fail(Code::no_space,
+              "the disk of the data directory has " + std::to_string(free >> 20) + " MiB left, less than the watermark of " +
+                  std::to_string(config_.disk_watermark_mb) + " MiB: nothing new is created until something is deleted",
+              "disk_low");
+}
+
+Status Engine::start() {
+  if (!folder_.settle(std::chrono::milliseconds(2000))) {
+    log::warning("helper processes of an earlier life still run: they are stopped now");
+    TRY(driver_->settle_helpers(std::chrono::milliseconds(0)));
+    if (!folder_.settle(std::chrono::milliseconds(5000)))
+      return fail(Code::busy, "helper processes of an earlier life of this server do not end", "helpers_busy");
+  }
+  if (const auto set_aside = folder_.make_ballast(); !set_aside) log::warning(set_aside.error().message);
+  TRY(catalog_->collect_garbage());
+  threads_.emplace_back([this] { reconcile(); });
+  for (int i = 0; i < config_.fast_workers; ++i) threads_.emplace_back([this] { work(Lane::fast); });
+  for (int i = 0; i < config_.slow_workers; ++i) threads_.emplace_back([this] { work(Lane::slow); });
+  threads_.emplace_back([this] { keep_time(); });
+  threads_.emplace_back([this] { keep_house(); });
+  return {};
+}
+
+void Engine::stop() {
+  if (stopping_.exchange(true)) return;
+  for (auto* bell : {&fast_bell_, &slow_bell_, &house_bell_, &reconcile_bell_}) bell->stop();
+  alarm_.ring();
+  for (auto& thread : threads_) thread.join();
+  if (!store_ || !executor_) return;
+  executor_->stop();
+  agent_.reset();
+  if (activity_) (void)activity_->flush();
+  (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
+}
+
+void Engine::work(Lane lane) {
+  do {
+    const auto next = worker_->run_once(lane);
+    if (!next) log::error("the worker cannot go on", {{"error", next.error().message}});
+    std::optional<Duration> in;
+    if (!next) in = after_trouble;
+    else if (*next) in = std::max(**next - clock_.now(), Duration(100));
+    if (!bell(lane).wait(in)) return;
+  } while (!stopping_);
+}
+
+void Engine::keep_time() {
+  while (!stopping_) {
+    const auto next = deadlines_->run_once();
+    if (!next) log::error("deadlines cannot be read", {{"error", next.error().message}});
+    std::optional<Duration> in;
+    if (!next) in = after_trouble;
+    else if (*next) in = **next == Time::max() ? std::nullopt : std::optional(**next - clock_.now());
+    if (!stopping_) alarm_.wait(in);
+  }
+}
+
+void Engine::keep_house() {
+  for (int round = 0; house_bell_.wait(house_period); ++round) {
+    (void)waiting_->run_once(clock_.now());
+    if (const auto done = activity_->flush(); !done) log::error("uses were not written", {{"error", done.error().message}});
+    if (round % clock_every == 0)
+      if (const auto done = save_clock(*store_, boot_id_, boottime(), clock_.now()); !done)
+        log::error("the clock was not written", {{"error", done.error().message}});
+    if (round % disk_every == 0)
+      if (const auto done = disk_watch_->run_once(); !done)
+        log::error("layers were not looked at", {{"error", done.error().message}});
+  }
+}
+
+void Engine::reconcile() {
+  do {
+    const auto found = reconciler_->run_once();
+    if (!found) log::error("host and database were not compared", {{"error", found.error().message}});
+    else {
+      for (const auto& finding : found->findings)
+        log::warning(finding.text, {{"trouble", std::string(reconcile::name(finding.trouble))}});
+      for (const auto& sentence : found->archives) log::warning(sentence, {{"trouble", "archive"}});
+      if (found->suspicious)
+        log::error("so much on this host is unknown to the database that the database is more likely wrong: nothing "
+                   "unknown is touched; see mayfly doctor");
+    }
+    ready_ = true;
+  } while (reconcile_bell_.wait(std::chrono::seconds(config_.reconcile_seconds)));
+}
+
+}  // namespace mayfly

@@ -1,0 +1,100 @@
+#pragma once
+// The whole machine: every concrete class is named here and in serve.cc, nowhere else. Threads, timers and pools live
+// here too; what they run has none of its own.
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "api/services.h"
+#include "app/deadlines.h"
+#include "app/disk_watch.h"
+#include "archive/folder.h"
+#include "archive/tar_reader.h"
+#include "driver/agent_client/agent_client.h"
+#include "driver/crun/crun_driver.h"
+#include "driver/crun/images.h"
+#include "main/alarm.h"
+#include "main/clock.h"
+#include "main/config.h"
+#include "main/data_folder.h"
+#include "main/executor.h"
+#include "store/sqlite/store.h"
+
+namespace mayfly {
+
+class Engine {
+ public:
+  /// Opens everything, in the order of dependence; nothing runs yet.
+  static Result<std::unique_ptr<Engine>> open(const Config& config, DataFolder folder, const AdminKey& key);
+  ~Engine();
+
+  /// Compares the host with the database while no server runs; changes neither.
+  static Result<Diagnosis> examine(const Config& config, DataFolder folder);
+
+  /// Waits for helpers of an earlier life, compares host and database, then sets the loops going.
+  Status start();
+  /// Lets effects that are under way end; sandboxes live on.
+  void stop();
+
+  api::Services& services() { return *services_; }
+  std::string metrics() const;
+
+ private:
+  Engine(const Config& config, DataFolder folder);
+  Status open_store();
+  Status open_driver();
+  void wire();
+  void listen_to_commits();
+  Status check_disk() const;
+
+  void work(Lane lane);
+  void keep_time();
+  void keep_house();
+  void reconcile();
+  Bell& bell(Lane lane) { return lane == Lane::fast ? fast_bell_ : slow_bell_; }
+
+  const Config config_;
+  DataFolder folder_;
+  BootClock clock_;
+  SystemRandom random_;
+  std::string boot_id_;
+  Installation installation_;
+
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<AgentClient> agent_;
+  std::unique_ptr<CrunDriver> driver_;
+  std::unique_ptr<ImageFolder> images_;
+  std::unique_ptr<FolderBlobStore> blobs_;
+  TarReader reader_;
+
+  std::unique_ptr<Executor> executor_;
+  UidLocks locks_;
+  std::unique_ptr<Waiting> waiting_;
+  std::unique_ptr<Deletion> deletion_;
+  std::unique_ptr<ActivityLog> activity_;
+  std::unique_ptr<Sandboxes> sandboxes_;
+  std::unique_ptr<Execution> execution_;
+  std::unique_ptr<Archiver> archiver_;
+  std::unique_ptr<Steps> steps_;
+  std::unique_ptr<Transitions> transitions_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Deadlines> deadlines_;
+  std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<DiskWatch> disk_watch_;
+  std::unique_ptr<Archives> archives_;
+  std::unique_ptr<Cleanups> cleanups_;
+  std::unique_ptr<StaleSweep> stale_;
+  std::unique_ptr<ImageCatalog> catalog_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<api::Services> services_;
+
+  Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_;
+  Alarm alarm_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> ready_{false};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace mayfly

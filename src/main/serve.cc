@@ -1,0 +1,118 @@
+#include "main/serve.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include <sys/prctl.h>
+
+#include "api/native/routes.h"
+#include "base/failpoint.h"
+#include "http/server.h"
+#include "main/engine.h"
+#include "main/log.h"
+#include "main/openapi_document.h"
+
+namespace mayfly {
+
+namespace {
+
+constexpr auto stop_grace = std::chrono::milliseconds(5000);
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "mayfly: %s\n", error.message.c_str());
+  return 2;
+}
+
+int list_failpoints() {
+#ifdef MAYFLY_TEST_BUILD
+  for (const auto name : failpoint::names()) std::printf("%.*s\n", int(name.size()), name.data());
+  return 0;
+#else
+  return refuse({Code::unsupported, "failpoints exist in test builds only: ./do build test", {}, {}});
+#endif
+}
+
+void log_request(const http::Finished& finished) {
+  const auto level = finished.status >= 500 ? log::Level::warning : log::Level::info;
+  log::line(level, "request",
+            {{"request_id", finished.request.id},
+             {"method", finished.request.method},
+             {"route", std::string(finished.route)},
+             {"path", finished.request.path},
+             {"status", std::to_string(finished.status)},
+             {"took_us", std::to_string(finished.took.count())},
+             {"peer", finished.request.peer}});
+}
+
+/// Signals are taken by the main thread alone, in sigwait; all others inherit the block.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+Status run(const Config& config) {
+  const auto signals = block_signals();
+  // The first processes of sandboxes become our children when crun ends, so that their end is noticed and reaped.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  auto folder = TRY(DataFolder::open(config.data));
+  const auto key = TRY(admin_key(folder));
+  const auto data = folder.path();
+  const auto engine = TRY(Engine::open(config, std::move(folder), key));
+  engine->services().openapi = openapi_document;
+
+  http::Router router;
+  api::native::add_routes(router, engine->services());
+  http::ServerOptions options;
+  options.address = config.address;
+  options.port = config.port;
+  http::Server server(options, router, log_request);
+  TRY(engine->start());
+  TRY(server.start());
+  std::printf("mayfly " MAYFLY_VERSION " listening on http://%s:%u\n", config.address.c_str(), unsigned(server.port()));
+  if (key.made) std::printf("admin key (shown once, kept in %s/admin.key): %s\n", data.c_str(), key.secret.c_str());
+  std::fflush(stdout);
+  log::info("started", {{"data", data}, {"port", std::to_string(server.port())}});
+
+  int number = 0;
+  sigwait(&signals, &number);
+  log::info("stopping", {{"signal", std::to_string(number)}});
+  server.stop(stop_grace);
+  engine->stop();
+  return {};
+}
+
+}  // namespace
+
+int serve(int argc, char** argv) {
+  const auto config = read_config(argc, argv);
+  if (!config) return refuse(config.error());
+  if (config->list_failpoints) return list_failpoints();
+  const auto done = run(*config);
+  return done ? 0 : refuse(done.error());
+}
+
+int doctor_offline(int argc, char** argv) {
+  auto config = read_config(argc, argv);
+  if (!config) return refuse(config.error());
+  auto folder = DataFolder::open(config->data);
+  if (!folder && folder.error().reason == "data_directory_in_use") {
+    std::fprintf(stderr, "mayfly: the server of this data directory is up; ask it: mayfly doctor\n");
+    return 2;
+  }
+  if (!folder) return refuse(folder.error());
+  const auto diagnosis = Engine::examine(*config, std::move(*folder));
+  if (!diagnosis) return refuse(diagnosis.error());
+  for (const auto& finding : diagnosis->findings)
+    std::printf("%s: %s\n", std::string(reconcile::name(finding.trouble)).c_str(), finding.text.c_str());
+  for (const auto& sentence : diagnosis->archives) std::printf("archive: %s\n", sentence.c_str());
+  std::printf("%s: %zu sandboxes and %zu things of the host compared, %zu differences\n",
+              diagnosis->clean() ? "clean" : "NOT CLEAN", diagnosis->sandboxes, diagnosis->things,
+              diagnosis->findings.size() + diagnosis->archives.size());
+  return diagnosis->clean() ? 0 : 1;
+}
+
+}  // namespace mayfly

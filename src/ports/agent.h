@@ -1,0 +1,123 @@
+#pragma once
+// The program inside: PID 1 of every sandbox. It starts processes, keeps their exit codes and bounded logs across
+// restarts of the server, and reads and writes files below the sandbox's own root. One neutral protocol; dialects
+// translate it. Nothing it says decides a delete.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "base/stream.h"
+
+namespace mayfly {
+
+struct Command {
+  std::vector<std::string> argv{};             // a shell line is {"/bin/sh", "-c", LINE}
+  std::map<std::string, std::string> env{};    // on top of the agent's own PATH, HOME, ...
+  std::string cwd = "/";
+  std::string input{};                         // given on stdin, which is then closed
+  std::string name{};                          // optional label, unique among running ones (Code::conflict)
+  std::optional<Duration> timeout{};           // then SIGKILL to its process group
+};
+
+/// A process started through the agent. `id` counts from 1 within one generation and is never reused.
+struct Process {
+  std::int64_t id = 0;
+  std::int64_t pid = 0;                        // inside its own pid namespace
+  std::string name;
+  std::vector<std::string> argv;
+  bool running = true;
+  bool timed_out = false;
+  int exit_code = 0;                           // 128 + signal for a signalled one, as a shell says it
+  int signal = 0;
+  Duration age{};                              // since its start, by the agent's clock
+  Duration ran{};                              // start to end, or to now
+  std::int64_t stdout_bytes = 0;               // written in all
+  std::int64_t stderr_bytes = 0;
+};
+
+enum class LogStream { out, err };
+
+/// A piece of a log. Logs are bounded: what lies before `start` was dropped, and `dropped` says how much was.
+struct LogPiece {
+  std::string bytes;
+  std::int64_t start = 0;      // offset of bytes[0] in the stream
+  std::int64_t total = 0;      // bytes written so far
+  std::int64_t dropped = 0;    // bytes between the offset asked for and `start`
+  bool ended = false;          // the process is gone and everything was read
+};
+
+struct RunResult {
+  Process process;             // still running when the wait ended first
+  LogPiece out, err;           // up to Agent::log_limit bytes of each, the newest ones
+};
+
+struct FileInfo {
+  enum class Type { file, folder, link, fifo, socket, device };
+  std::string name;            // last segment; in a tree, the path below its root
+  Type type = Type::file;
+  std::int64_t size = 0;
+  std::uint32_t mode = 0;      // permission bits, with setuid, setgid and sticky
+  std::uint32_t uid = 0, gid = 0;
+  std::int64_t mtime_us = 0;   // wall clock, microseconds
+  std::string target;          // of a link
+};
+std::string_view name(FileInfo::Type type);
+
+struct FileList {
+  std::vector<FileInfo> entries;  // sorted by name
+  bool cut = false;               // there are more than the limit
+};
+
+struct AgentStatus {
+  std::string version;
+  int running = 0;                // processes started through it and not ended
+  int connections = 0;
+};
+
+/// Every call may answer: unavailable (no agent listens: not started, or gone), timed_out (it hangs), or what the
+/// operation itself gives: not_found, conflict, denied, invalid, no_space, too_large. Paths are absolute, inside.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+
+  static constexpr std::int64_t log_limit = 1 << 20;       // bytes kept of each stream of a process
+  static constexpr std::size_t list_limit = 10'000;        // entries in one answer of list or tree
+
+  virtual Result<AgentStatus> status(const Incarnation& to) = 0;
+
+  /// Starts it and answers when it has ended or `wait` has passed. `then` runs once, on any thread.
+  virtual void run(const Incarnation& to, const Command& command, Duration wait,
+                   std::function<void(Result<RunResult>)> then) = 0;
+  virtual Result<Process> spawn(const Incarnation& to, const Command& command) = 0;
+  virtual Result<std::vector<Process>> processes(const Incarnation& to) = 0;
+  virtual Result<Process> process(const Incarnation& to, std::int64_t id) = 0;
+  /// As `run`, for a process that was started before.
+  virtual void wait(const Incarnation& to, std::int64_t id, Duration wait,
+                    std::function<void(Result<RunResult>)> then) = 0;
+  virtual Status signal(const Incarnation& to, std::int64_t id, int signal) = 0;  // its process group; ended: success
+  /// At most `limit` bytes from `offset`; waits up to `wait` for the first new byte or the end.
+  virtual Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
+                               std::int64_t limit, Duration wait) = 0;
+
+  virtual Result<FileInfo> stat(const Incarnation& to, const std::string& path) = 0;     // of the link itself
+  virtual Result<FileList> list(const Incarnation& to, const std::string& path) = 0;
+  virtual Result<FileList> tree(const Incarnation& to, const std::string& path) = 0;     // follows no links
+  /// Regular files only. `length` < 0: to the end. The Source holds a connection until dropped.
+  virtual Result<std::unique_ptr<Source>> read(const Incarnation& to, const std::string& path, std::int64_t offset,
+                                               std::int64_t length) = 0;
+  /// Replaces the file in one step: readers see the old bytes or the new, never a mixture. Makes missing parents.
+  virtual Status write(const Incarnation& to, const std::string& path, std::optional<std::uint32_t> mode,
+                       Source& content) = 0;
+  virtual Status mkdir(const Incarnation& to, const std::string& path, bool parents) = 0;
+  virtual Status move(const Incarnation& to, const std::string& from, const std::string& path) = 0;
+  virtual Status remove(const Incarnation& to, const std::string& path, bool recursive) = 0;
+};
+
+}  // namespace mayfly

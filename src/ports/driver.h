@@ -1,0 +1,107 @@
+#pragma once
+// What runs sandboxes. Every call is idempotent and addressed by incarnation or layer: doing it twice is doing it
+// once, and removing what is absent succeeds. Calls for one uid never overlap; calls for different uids do.
+//
+// Errors: busy (try again soon), unavailable and timed_out (transient or unknown: probe with `inspect`), no_space,
+// not_found (only where stated), unsupported, anything else is permanent.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/manifest.h"
+#include "core/permit.h"
+#include "core/sandbox_spec.h"
+#include "base/stream.h"
+
+namespace mayfly {
+
+/// What the host could not do as asked, in words for the sandbox's record: "disk limit: watched, not hard (ext4)".
+using Caveats = std::vector<std::string>;
+
+struct LaunchSpec {
+  Incarnation incarnation;
+  int layer = 1;
+  SandboxSpec spec;
+};
+
+struct Started {
+  Caveats caveats;
+  bool adopted = false;   // it was running already
+};
+
+/// One thing found on the host (or cluster) that carries an incarnation or a layer of this instance.
+struct Found {
+  enum class What { process, cgroup, mount, network, runtime_state, folder, layer, trash, socket };
+  What what;
+  Uuid uid;
+  int generation = 0;     // 0 for layers and trash, which belong to no generation
+  int layer = 0;          // 0 for all else
+  std::string where;      // path or name, for people
+};
+std::string_view name(Found::What what);
+
+/// What is left of one incarnation, by two means that must agree: the driver's own records and the kernel's.
+struct Presence {
+  bool running = false;             // processes in its cgroup
+  bool frozen = false;
+  std::vector<Found> left;          // empty: proved absent
+};
+
+struct Usage {
+  std::int64_t disk_bytes = 0;      // allocated in the writable layer
+  std::int64_t memory_bytes = 0;
+  std::int64_t cpu_us = 0;
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+
+  /// Runs the sandbox on its layer (made empty if absent) until its agent answers. Already running: adopted.
+  virtual Result<Started> start(const LaunchSpec& launch) = 0;
+
+  /// Stops every process of that generation, paused or not, and waits until its cgroup is empty.
+  virtual Status kill(const Incarnation& incarnation) = 0;
+
+  virtual Status freeze(const Incarnation& incarnation) = 0;  // not_found when nothing runs
+  virtual Status thaw(const Incarnation& incarnation) = 0;    // not_found when nothing runs
+
+  /// Removes cgroups, mounts, network, runtime state and run folder of a killed generation. The layer stays.
+  /// Code::busy names what still holds on.
+  virtual Status release(const Incarnation& incarnation) = 0;
+
+  /// Moves the layer out of reach: its name is free and nothing can start on it. Needs the permit for its bytes.
+  virtual Status discard(const LayerRef& layer, const DeletePermit& permit) = 0;
+
+  /// Destroys the bytes of a discarded layer. Done when they are unlinked.
+  virtual Status erase(const LayerRef& layer) = 0;
+
+  virtual Result<Presence> inspect(const Incarnation& incarnation) = 0;
+  /// CPU time used by that generation so far, in microseconds: cheap, tells who has done anything since the last look.
+  virtual Result<std::int64_t> cpu_time(const Incarnation& incarnation) = 0;
+  virtual Result<Usage> usage(const Incarnation& incarnation, int layer) = 0;
+
+  /// Everything of this instance, whoever started it. One pass over the host.
+  virtual Result<std::vector<Found>> inventory() = 0;
+
+  /// Writes the layer as a compressed tar to `tar` and its manifest to `manifest`; neither ever held in memory.
+  /// Needs no process inside. not_found: there is no such layer.
+  virtual Result<ManifestSummary> export_layer(const LayerRef& layer, const Exclusions& exclude, Sink& tar,
+                                               Sink& manifest) = 0;
+
+  /// Makes the layer from such a tar, replacing a half-made one, and tells what it now holds. Nothing runs on it.
+  virtual Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) = 0;
+};
+
+/// Reads a tar of `export_layer` again, hashing every byte, and tells what it holds; stores nothing.
+/// When a stored manifest is given, the first line that differs is named in the error (Code::conflict).
+class ArchiveReader {
+ public:
+  virtual ~ArchiveReader() = default;
+  virtual Result<ManifestSummary> read_back(Source& tar, Source* manifest) = 0;
+};
+
+}  // namespace mayfly

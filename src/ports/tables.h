@@ -1,0 +1,155 @@
+#pragma once
+// What a transaction can read and change: one gateway per table, each a dozen plain methods, none made for one use case.
+// `get` answers not_found; `find` answers nothing. `update` replaces the whole row and CHECKs that it exists.
+// Pages are keyset pages: at most `limit` rows strictly after (or, newest first, before) the given id; ids sort by time.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/archive.h"
+#include "core/cleanup.h"
+#include "core/event.h"
+#include "core/identity.h"
+#include "core/permit.h"
+#include "core/sandbox.h"
+
+namespace mayfly {
+
+struct Page {
+  std::string before;      // newest first: only ids smaller than this; empty: from the newest
+  std::size_t limit = 50;
+};
+
+struct SandboxFilter {
+  ResourceId workspace;
+  std::vector<State> states;         // empty: all but gone
+  Labels labels;                     // all must match
+  std::string image;                 // name as written, or digest
+};
+
+class SandboxTable {
+ public:
+  virtual ~SandboxTable() = default;
+  virtual Result<Sandbox> get(const ResourceId& id) = 0;
+  /// The living one of that name in the workspace, else its newest tombstone.
+  virtual Result<std::optional<Sandbox>> find_named(const ResourceId& workspace, const std::string& name) = 0;
+  virtual Status insert(const Sandbox& sandbox) = 0;        // conflict: the name is held
+  virtual Status update(const Sandbox& sandbox) = 0;
+  virtual Result<std::vector<Sandbox>> list(const SandboxFilter& filter, const Page& page) = 0;
+  /// Everything not gone, of every workspace, after `after` in id order.
+  virtual Result<std::vector<Sandbox>> scan(const std::string& after, std::size_t limit) = 0;
+  /// Transitional, due, unclaimed; oldest attempt first.
+  virtual Result<std::vector<Sandbox>> claimable(Lane lane, Time now, std::size_t limit) = 0;
+  virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
+  virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
+  virtual Result<bool> uses_image(const std::string& digest) = 0;    // any not gone
+  virtual Result<bool> restores_from(const ResourceId& archive) = 0; // any whose first start is not over
+  virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;
+};
+
+/// The narrow rows. `state` and `generation` in them are written through the table of their kind as well.
+class LifetimeTable {
+ public:
+  virtual ~LifetimeTable() = default;
+  virtual Result<Lifetime> get(const ResourceId& id) = 0;
+  virtual Status update(const Lifetime& lifetime) = 0;
+  virtual Result<std::vector<Lifetime>> waking(Time until, std::size_t limit) = 0;   // by wake_at
+  virtual Result<std::optional<Time>> waking_after(Time at) = 0;                     // the first wake_at past it
+  /// Those with an absolute deadline: their expires_at moves when the wall clock is set.
+  virtual Result<std::vector<Lifetime>> with_absolute(const std::string& after, std::size_t limit) = 0;
+};
+
+struct TaskFilter {
+  ResourceId workspace;                      // empty: all
+  std::optional<TaskStatus> status;
+  std::optional<ResourceId> resource;
+  bool steps = false;                        // steps too, not only resource-level tasks
+};
+
+class TaskTable {
+ public:
+  virtual ~TaskTable() = default;
+  virtual Result<Task> get(const TaskId& id) = 0;
+  virtual Status insert(const Task& task) = 0;
+  virtual Status update(const Task& task) = 0;
+  virtual Result<std::vector<Task>> children(const TaskId& parent) = 0;             // by stage, id
+  virtual Result<std::vector<Task>> tree(const TaskId& root) = 0;                   // by id: parents first
+  virtual Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) = 0;
+  /// The lowest stage among `parent`'s children that has one not completed.
+  virtual Result<std::optional<int>> open_stage(const TaskId& parent) = 0;
+  virtual Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) = 0;
+  virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
+  virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
+  virtual Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() = 0;  // resource-level
+};
+
+struct EventFilter {
+  ResourceId workspace;                      // empty: all
+  std::optional<ResourceId> subject;
+  std::string type;
+};
+
+class EventTable {
+ public:
+  virtual ~EventTable() = default;
+  virtual Status insert(const Event& event) = 0;
+  virtual Result<std::vector<Event>> list(const EventFilter& filter, const Page& page) = 0;
+};
+
+struct ArchiveFilter {
+  ResourceId workspace;                      // empty: all
+  std::optional<ResourceId> sandbox;
+  std::vector<State> states;                 // empty: active only
+};
+
+class ArchiveTable {
+ public:
+  virtual ~ArchiveTable() = default;
+  virtual Result<Archive> get(const ResourceId& id) = 0;
+  virtual Status insert(const Archive& archive) = 0;
+  virtual Status update(const Archive& archive) = 0;
+  virtual Result<std::vector<Archive>> list(const ArchiveFilter& filter, const Page& page) = 0;
+  virtual Result<std::vector<Archive>> scan(const std::string& after, std::size_t limit) = 0;  // not gone
+  virtual Result<bool> needs_image(const std::string& digest) = 0;                             // any not gone
+
+  virtual Status put_permit(const DeletePermit& permit) = 0;             // replaces the layer's
+  virtual Result<std::optional<DeletePermit>> find_permit(const LayerRef& layer) = 0;
+  virtual Status drop_permit(const LayerRef& layer) = 0;
+};
+
+class ImageTable {
+ public:
+  virtual ~ImageTable() = default;
+  virtual Result<std::optional<ImageRecord>> find(const std::string& name_or_digest) = 0;
+  virtual Status put(const ImageRecord& image) = 0;                      // by name
+  virtual Status remove(const std::string& name) = 0;
+  virtual Result<std::vector<ImageRecord>> list() = 0;
+};
+
+class IdentityTable {
+ public:
+  virtual ~IdentityTable() = default;
+  virtual Result<std::optional<Resource>> find_organization(const std::string& slug) = 0;
+  virtual Status insert_organization(const Resource& organization) = 0;
+  virtual Result<std::optional<Workspace>> find_workspace(const std::string& id_or_slug) = 0;
+  virtual Status insert_workspace(const Workspace& workspace) = 0;
+  virtual Status update_workspace(const Workspace& workspace) = 0;
+  virtual Result<std::optional<User>> find_user(const std::string& id_or_name) = 0;
+  virtual Status insert_user(const User& user) = 0;
+  virtual Result<std::optional<ApiKey>> find_key(const std::string& hash) = 0;
+  virtual Status insert_key(const ApiKey& key) = 0;
+  virtual Status update_key(const ApiKey& key) = 0;
+  virtual Result<std::vector<ApiKey>> keys() = 0;
+};
+
+/// Small facts about this installation: its instance id, epoch, service clock.
+class SettingTable {
+ public:
+  virtual ~SettingTable() = default;
+  virtual Result<std::optional<std::string>> get(const std::string& name) = 0;
+  virtual Status put(const std::string& name, const std::string& value) = 0;
+};
+
+}  // namespace mayfly

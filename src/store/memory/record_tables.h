@@ -1,0 +1,83 @@
+#pragma once
+
+#include "store/memory/rows.h"
+
+namespace mayfly::memory {
+
+class MemoryTaskTable : public TaskTable {
+ public:
+  explicit MemoryTaskTable(Draft& draft) : draft_(draft) {}
+
+  Result<Task> get(const TaskId& id) override;
+  Status insert(const Task& task) override;
+  Status update(const Task& task) override;
+  Result<std::vector<Task>> children(const TaskId& parent) override;
+  Result<std::vector<Task>> tree(const TaskId& root) override;
+  Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) override;
+  Result<std::optional<int>> open_stage(const TaskId& parent) override;
+  Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) override;
+  Result<std::optional<Time>> next_attempt(Lane lane) override;
+  Status release_claims_of_others(std::int64_t epoch, Time now) override;
+  Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() override;
+
+ private:
+  Draft& draft_;
+};
+
+class MemoryEventTable : public EventTable {
+ public:
+  explicit MemoryEventTable(Draft& draft) : draft_(draft) {}
+
+  Status insert(const Event& event) override;
+  Result<std::vector<Event>> list(const EventFilter& filter, const Page& page) override;
+
+ private:
+  Draft& draft_;
+};
+
+class MemoryImageTable : public ImageTable {
+ public:
+  explicit MemoryImageTable(Draft& draft) : draft_(draft) {}
+
+  Result<std::optional<ImageRecord>> find(const std::string& name_or_digest) override;
+  Status put(const ImageRecord& image) override;
+  Status remove(const std::string& name) override;
+  Result<std::vector<ImageRecord>> list() override;
+
+ private:
+  Draft& draft_;
+};
+
+class MemoryIdentityTable : public IdentityTable {
+ public:
+  explicit MemoryIdentityTable(Draft& draft) : draft_(draft) {}
+
+  Result<std::optional<Resource>> find_organization(const std::string& slug) override;
+  Status insert_organization(const Resource& organization) override;
+  Result<std::optional<Workspace>> find_workspace(const std::string& id_or_slug) override;
+  Status insert_workspace(const Workspace& workspace) override;
+  Status update_workspace(const Workspace& workspace) override;
+  Result<std::optional<User>> find_user(const std::string& id_or_name) override;
+  Status insert_user(const User& user) override;
+  Result<std::optional<ApiKey>> find_key(const std::string& hash) override;
+  Status insert_key(const ApiKey& key) override;
+  Status update_key(const ApiKey& key) override;
+  Result<std::vector<ApiKey>> keys() override;
+
+ private:
+  Status put(const Workspace& workspace);
+  Draft& draft_;
+};
+
+class MemorySettingTable : public SettingTable {
+ public:
+  explicit MemorySettingTable(Draft& draft) : draft_(draft) {}
+
+  Result<std::optional<std::string>> get(const std::string& name) override;
+  Status put(const std::string& name, const std::string& value) override;
+
+ private:
+  Draft& draft_;
+};
+
+}  // namespace mayfly::memory

@@ -1,0 +1,108 @@
+#include "store/sql/lifetime_table.h"
+
+#include "store/rules.h"
+#include "store/sql/columns.h"
+
+namespace mayfly::sql {
+
+namespace {
+
+/// All but wake_at, the only one in an index: naming it in an UPDATE would write the index even if it stays the same.
+constexpr std::string_view plain_columns =
+    "state, generation, max_age, idle, absolute_wall, life_limit, max_age_action, idle_action, absolute_action,"
+    " born_at, max_at, limit_at, keep_until, active_at, active_by, halted_at, retention, expires_at";
+
+std::vector<Parameter> plain_values(const Lifetime& life) {
+  const auto& policy = life.policy;
+  return {life.id,           name(life.state),         life.generation,         policy.max_age,
+          policy.idle,       policy.at,                policy.limit,            name(policy.actions[0]),
+          name(policy.actions[1]), name(policy.actions[2]), life.born_at,       life.max_at,
+          life.limit_at,     life.keep_until,          life.active_at,          name(life.active_by),
+          life.halted_at,    life.retention,           life.expires_at};
+}
+
+const std::string select = "SELECT " + std::string(lifetime_columns) + " FROM lifetime l";
+
+}  // namespace
+
+Lifetime read_lifetime(Row& row) {
+  Lifetime life;
+  life.id = row.id<ResourceId>();
+  life.state = row.word(parse_state);
+  life.generation = row.small();
+  life.policy.max_age = row.optional_duration();
+  life.policy.idle = row.optional_duration();
+  life.policy.at = row.optional_wall_time();
+  life.policy.limit = row.optional_duration();
+  for (auto& action : life.policy.actions) action = row.word(parse_expiry_action);
+  life.born_at = row.time();
+  life.max_at = row.optional_time();
+  life.limit_at = row.optional_time();
+  life.keep_until = row.optional_time();
+  life.active_at = row.time();
+  life.active_by = row.word(parse_activity);
+  life.halted_at = row.optional_time();
+  life.retention = row.optional_duration();
+  life.expires_at = row.optional_time();
+  life.wake_at = row.optional_time();
+  return life;
+}
+
+Status SqlLifetimeTable::insert(const Lifetime& lifetime) {
+  static const auto text = insert_text("lifetime", std::string(plain_columns) + ", wake_at");
+  auto values = plain_values(lifetime);
+  values.push_back(lifetime.wake_at);
+  if (TRY(database_.exec(text, values)) == 0) return tl::unexpected(rules::id_taken(lifetime.id.text));
+  return {};
+}
+
+Result<Lifetime> SqlLifetimeTable::get(const ResourceId& id) {
+  static const auto text = select + " WHERE l.id = $1";
+  auto found = TRY(database_.first(text, {id}, read_lifetime));
+  if (!found) return tl::unexpected(rules::missing("lifetime of", id.text));
+  return std::move(*found);
+}
+
+Status SqlLifetimeTable::update(const Lifetime& lifetime) {
+  static const auto text = update_text("lifetime", plain_columns) + " RETURNING wake_at";
+  const auto stored = TRY(database_.first(text, plain_values(lifetime), [](Row& row) { return row.optional_time(); }));
+  CHECK(stored.has_value());
+  if (*stored == lifetime.wake_at) return {};
+  TRY(database_.exec(R"(
+      UPDATE lifetime
+      SET wake_at = $2
+      WHERE id = $1)",
+                     {lifetime.id, lifetime.wake_at}));
+  return {};
+}
+
+Result<std::vector<Lifetime>> SqlLifetimeTable::waking(Time until, std::size_t limit) {
+  static const auto text = select + R"(
+      WHERE l.wake_at <= $1
+      ORDER BY l.wake_at, l.id
+      LIMIT $2)";
+  return database_.all(text, {until, limit}, read_lifetime);
+}
+
+Result<std::optional<Time>> SqlLifetimeTable::waking_after(Time at) {
+  return database_.first_time(R"(
+      SELECT wake_at
+      FROM lifetime
+      WHERE wake_at > $1
+      ORDER BY wake_at
+      LIMIT 1)",
+                              {at});
+}
+
+Result<std::vector<Lifetime>> SqlLifetimeTable::with_absolute(const std::string& after, std::size_t limit) {
+  // No index for this: the whole table is walked, page by page, when the wall clock was set, and then only.
+  static const auto text = select + R"(
+      WHERE l.id > $1
+      AND l.absolute_wall IS NOT NULL
+      AND l.state NOT IN ('deleting', 'gone')
+      ORDER BY l.id
+      LIMIT $2)";
+  return database_.all(text, {after, limit}, read_lifetime);
+}
+
+}  // namespace mayfly::sql

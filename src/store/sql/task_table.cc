@@ -1,0 +1,164 @@
+#include "store/sql/task_table.h"
+
+#include <algorithm>
+
+#include "store/rules.h"
+#include "store/sql/columns.h"
+#include "store/sql/sandbox_table.h"
+
+namespace mayfly::sql {
+
+namespace {
+
+/// What a task is never changes, and five indexes are made of it: an update does not name these columns.
+constexpr std::string_view fixed_columns =
+    "root, parent, verb, resource_level, stage, resource, workspace, source, created_at";
+constexpr std::string_view changing_columns =
+    "metadata, phase, status, claim, attempts, next_attempt_at, last_error, error_code, started_at, completed_at,"
+    " queue";
+
+void append_changing(std::vector<Parameter>& values, const Task& task) {
+  const auto& work = task.work;
+  const auto queue = rules::queue_of(task);
+  values.insert(values.end(), {to_json(task.metadata), name(task.phase), name(status_of(task.phase)), work.claim,
+                               work.attempts, work.next_attempt_at, work.last_error, work.error_code, task.started_at,
+                               task.completed_at, queue ? Parameter(lane_word(*queue)) : Parameter(std::nullopt)});
+}
+
+Task read_task(Row& row) {
+  Task task;
+  task.id = row.id<TaskId>();
+  task.root = row.id<TaskId>();
+  task.parent = row.id<TaskId>();
+  task.verb = row.word(parse_verb);
+  row.flag();
+  task.stage = row.small();
+  task.resource = row.id<ResourceId>();
+  task.workspace = row.id<ResourceId>();
+  task.source = row.id<EventId>();
+  task.created_at = row.time();
+  task.metadata = row.text_map();
+  task.phase = row.word(parse_phase);
+  row.text();
+  task.work.claim = row.integer();
+  task.work.attempts = row.small();
+  task.work.next_attempt_at = row.optional_time();
+  task.work.last_error = row.text();
+  task.work.error_code = row.text();
+  task.started_at = row.optional_time();
+  task.completed_at = row.optional_time();
+  return task;
+}
+
+const std::string select =
+    "SELECT id, " + std::string(fixed_columns) + ", " + std::string(changing_columns) + " FROM cleanup_task";
+
+}  // namespace
+
+Result<Task> SqlTaskTable::get(const TaskId& id) {
+  static const auto text = select + " WHERE id = $1";
+  auto found = TRY(database_.first(text, {id}, read_task));
+  if (!found) return tl::unexpected(rules::missing("cleanup task", id.text));
+  return std::move(*found);
+}
+
+Status SqlTaskTable::insert(const Task& task) {
+  static const auto text =
+      insert_text("cleanup_task", std::string(fixed_columns) + ", " + std::string(changing_columns));
+  std::vector<Parameter> values = {task.id,    task.root,     task.parent,    name(task.verb), resource_level(task.verb),
+                                   task.stage, task.resource, task.workspace, task.source,     task.created_at};
+  append_changing(values, task);
+  if (TRY(database_.exec(text, values)) == 0) return tl::unexpected(rules::id_taken(task.id.text));
+  return {};
+}
+
+Status SqlTaskTable::update(const Task& task) {
+  static const auto text = update_text("cleanup_task", changing_columns);
+  std::vector<Parameter> values = {task.id};
+  append_changing(values, task);
+  const auto changed = TRY(database_.exec(text, values));
+  CHECK(changed == 1);
+  return {};
+}
+
+Result<std::vector<Task>> SqlTaskTable::children(const TaskId& parent) {
+  static const auto text = select + R"(
+      WHERE parent = $1
+      AND parent <> ''
+      ORDER BY stage, id)";
+  return database_.all(text, {parent}, read_task);
+}
+
+Result<std::vector<Task>> SqlTaskTable::tree(const TaskId& root) {
+  static const auto text = select + R"(
+      WHERE root = $1
+      ORDER BY id)";
+  return database_.all(text, {root}, read_task);
+}
+
+Result<std::vector<Task>> SqlTaskTable::list(const TaskFilter& filter, const Page& page) {
+  Query query(select);
+  query.add(" WHERE 1 = 1");
+  if (filter.workspace) query.add(" AND workspace = ?", {filter.workspace});
+  if (filter.resource) query.add(" AND resource = ?", {*filter.resource});
+  if (filter.status) query.add(" AND status = ?", {name(*filter.status)});
+  if (!filter.steps) query.add(" AND resource_level = 1");
+  if (!page.before.empty()) query.add(" AND id < ?", {page.before});
+  query.add(" ORDER BY id DESC LIMIT ?", {page.limit});
+  return database_.all(query.text(), query.parameters(), read_task);
+}
+
+Result<std::optional<int>> SqlTaskTable::open_stage(const TaskId& parent) {
+  return database_.first(R"(
+      SELECT stage
+      FROM cleanup_task
+      WHERE parent = $1
+      AND parent <> ''
+      AND phase <> 'completed'
+      ORDER BY stage
+      LIMIT 1)",
+                         {parent}, [](Row& row) { return row.small(); });
+}
+
+Result<std::vector<Task>> SqlTaskTable::claimable(Lane lane, Time now, std::size_t limit) {
+  static const auto text = select + R"(
+      WHERE queue = $1
+      AND next_attempt_at <= $2
+      ORDER BY next_attempt_at, id
+      LIMIT $3)";
+  return database_.all(text, {lane_word(lane), now, limit}, read_task);
+}
+
+Result<std::optional<Time>> SqlTaskTable::next_attempt(Lane lane) {
+  return database_.first_time(R"(
+      SELECT next_attempt_at
+      FROM cleanup_task
+      WHERE queue = $1
+      ORDER BY next_attempt_at
+      LIMIT 1)",
+                              {lane_word(lane)});
+}
+
+Status SqlTaskTable::release_claims_of_others(std::int64_t epoch, Time now) {
+  static const auto text = select + R"(
+      WHERE claim <> 0
+      AND claim <> $1)";
+  for (auto& task : TRY(database_.all(text, {epoch}, read_task))) TRY(update(rules::released(std::move(task), now)));
+  return {};
+}
+
+Result<std::vector<std::pair<TaskStatus, std::int64_t>>> SqlTaskTable::count_by_status() {
+  auto counts = TRY(database_.all(R"(
+      SELECT status, COUNT(*)
+      FROM cleanup_task
+      WHERE resource_level = 1
+      GROUP BY status)",
+                                  {}, [](Row& row) {
+                                    const auto status = row.word(parse_task_status);
+                                    return std::pair(status, row.integer());
+                                  }));
+  std::sort(counts.begin(), counts.end());
+  return counts;
+}
+
+}  // namespace mayfly::sql

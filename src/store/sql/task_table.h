@@ -1,0 +1,28 @@
+#pragma once
+
+#include "ports/tables.h"
+#include "store/sql/database.h"
+
+namespace mayfly::sql {
+
+class SqlTaskTable : public TaskTable {
+ public:
+  explicit SqlTaskTable(Database& database) : database_(database) {}
+
+  Result<Task> get(const TaskId& id) override;
+  Status insert(const Task& task) override;
+  Status update(const Task& task) override;
+  Result<std::vector<Task>> children(const TaskId& parent) override;
+  Result<std::vector<Task>> tree(const TaskId& root) override;
+  Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) override;
+  Result<std::optional<int>> open_stage(const TaskId& parent) override;
+  Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) override;
+  Result<std::optional<Time>> next_attempt(Lane lane) override;
+  Status release_claims_of_others(std::int64_t epoch, Time now) override;
+  Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace mayfly::sql

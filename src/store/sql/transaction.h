@@ -1,0 +1,50 @@
+#pragma once
+
+#include "ports/store.h"
+#include "store/sql/archive_table.h"
+#include "store/sql/event_table.h"
+#include "store/sql/identity_table.h"
+#include "store/sql/image_table.h"
+#include "store/sql/lifetime_table.h"
+#include "store/sql/sandbox_table.h"
+#include "store/sql/setting_table.h"
+#include "store/sql/task_table.h"
+
+namespace mayfly::sql {
+
+/// The tables over one connection, for one closure after another.
+class SqlTransaction : public Transaction {
+ public:
+  explicit SqlTransaction(Database& database)
+      : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
+        images_(database), identities_(database), settings_(database) {}
+
+  void start(Moment moment) {
+    moment_ = moment;
+    ids_made = 0;
+    wakes = {};
+  }
+
+  Moment moment() const override { return moment_; }
+  SandboxTable& sandboxes() override { return sandboxes_; }
+  LifetimeTable& lifetimes() override { return lifetimes_; }
+  TaskTable& tasks() override { return tasks_; }
+  EventTable& events() override { return events_; }
+  ArchiveTable& archives() override { return archives_; }
+  ImageTable& images() override { return images_; }
+  IdentityTable& identities() override { return identities_; }
+  SettingTable& settings() override { return settings_; }
+
+ private:
+  Moment moment_;
+  SqlSandboxTable sandboxes_;
+  SqlLifetimeTable lifetimes_;
+  SqlTaskTable tasks_;
+  SqlEventTable events_;
+  SqlArchiveTable archives_;
+  SqlImageTable images_;
+  SqlIdentityTable identities_;
+  SqlSettingTable settings_;
+};
+
+}  // namespace mayfly::sql

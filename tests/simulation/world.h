@@ -1,0 +1,87 @@
+#pragma once
+// One simulated installation: the production code of app/, on one thread, over a store, a host and clocks that are not
+// real. A crash throws the code away and keeps what a crash keeps.
+
+#include <optional>
+
+#include "app/access.h"
+#include "app/archives.h"
+#include "app/cleanups.h"
+#include "app/deadlines.h"
+#include "app/reconciler.h"
+#include "app/stale_sweep.h"
+#include "simulation/host.h"
+#include "simulation/oracle.h"
+#include "store/memory/store.h"
+
+namespace mayfly::simulation {
+
+/// What a start of the server makes, and a crash forgets.
+struct Life {
+  Life(Store& store, Host& host, Chance& chance, VirtualClock& clock);
+  Status open();
+
+  Installation installation;
+  std::unique_ptr<Driver> driver;
+  std::unique_ptr<BlobStore> blobs;
+  std::unique_ptr<ArchiveReader> reader;
+  UidLocks locks;
+  Waiting waiting;
+  Deletion deletion;
+  ActivityLog activity;
+  Sandboxes sandboxes;
+  Archiver archiver;
+  Steps steps;
+  Transitions transitions;
+  Worker worker;
+  Deadlines deadlines;
+  Reconciler reconciler;
+  Archives archives;
+  Cleanups cleanups;
+  StaleSweep stale;
+  Store& store;
+  Chance& chance;
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed);
+
+  /// The whole story of this seed: faults, then peace, then everything must have come to rest.
+  void run(int steps);
+
+  const std::vector<std::string>& violations() const { return violations_; }
+  const Trace& trace() const { return trace_; }
+  int crashes() const { return crashes_; }
+
+ private:
+  void draw_faults();
+  void step();
+  void client_acts();
+  void loops_act();
+  void time_passes();
+  void crash();
+  void boot();
+  void settle_down();
+  void check(bool at_rest);
+  Fate fate();
+  Caller caller() const;
+  std::string any_sandbox();
+  template <class Act>
+  void attempt(std::string_view what, Act act);
+
+  Chance chance_;
+  VirtualClock clock_;
+  Trace trace_;
+  Host host_;
+  MemoryStore store_;
+  Oracle oracle_;
+  std::unique_ptr<Life> life_;
+  std::vector<std::string> violations_;
+  std::vector<std::string> ids_;
+  int crashes_ = 0;
+  int depth_ = 0;
+  bool peace_ = false;
+};
+
+}  // namespace mayfly::simulation

@@ -1,0 +1,188 @@
+#include "store/both_stores.h"
+
+namespace mayfly {
+namespace {
+
+class TaskTables : public BothStores {
+ protected:
+  void given(const Task& task) {
+    write(store(), [&](Transaction& t) { return t.tasks().insert(task); });
+  }
+  Task stored(int number) {
+    return read([&](Transaction& t) { return t.tasks().get(task_id(number)); });
+  }
+  Task child(int number, int parent, int stage, Phase phase = Phase::waiting, Verb verb = Verb::stop_sandbox) {
+    auto task = given_task(number, verb, phase);
+    task.root = task_id(1);
+    task.parent = task_id(parent);
+    task.stage = stage;
+    return task;
+  }
+  std::string listed(const TaskFilter& filter, const Page& page = {}) {
+    return numbers(read([&](Transaction& t) { return t.tasks().list(filter, page); }));
+  }
+  std::string claimable(Lane lane, int second, std::size_t limit = 10) {
+    return numbers(read([&](Transaction& t) { return t.tasks().claimable(lane, at(second), limit); }));
+  }
+};
+FOR_BOTH_STORES(TaskTables);
+
+TEST_P(TaskTables, KeepEveryMember) {
+  given(full_task(5));
+  EXPECT_EQ(as_text(stored(5)), as_text(full_task(5)));
+
+  auto task = full_task(5);
+  task.metadata = {};
+  task.phase = Phase::completed;
+  task.work = {};
+  task.started_at.reset();
+  write(store(), [&](Transaction& t) { return t.tasks().update(task); });
+
+  EXPECT_EQ(as_text(stored(5)), as_text(task));
+}
+
+TEST_P(TaskTables, RefuseAKnownIdAndMissAnUnknownOne) {
+  given(given_task(1));
+
+  EXPECT_EQ(outcome(store().write([](Transaction& t) { return t.tasks().insert(given_task(1)); })), "conflict id_taken");
+  EXPECT_EQ(outcome(store().read([](Transaction& t) { return t.tasks().get(task_id(2)); })), "not_found");
+}
+
+TEST_P(TaskTables, ShowATreeAndItsStages) {
+  given(given_task(1, Verb::delete_sandbox, Phase::children));
+  given(child(4, 1, 1));
+  given(child(2, 1, 2));
+  given(child(3, 1, 1));
+  given(child(5, 4, 1));
+  given(given_task(9));
+
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().children(task_id(1)); })), "3 4 2");
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().children(task_id(9)); })), "");
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().children({}); })), "");
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().tree(task_id(1)); })), "1 2 3 4 5");
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().tree(task_id(9)); })), "9");
+}
+
+TEST_P(TaskTables, OpenOneStageAfterTheOther) {
+  given(given_task(1, Verb::delete_sandbox, Phase::children));
+  given(child(2, 1, 1));
+  given(child(3, 1, 1));
+  given(child(4, 1, 3));
+  const auto open = [&] { return read([](Transaction& t) { return t.tasks().open_stage(task_id(1)); }); };
+  const auto end = [&](int number, Phase phase) {
+    auto task = stored(number);
+    task.phase = phase;
+    write(store(), [&](Transaction& t) { return t.tasks().update(task); });
+  };
+
+  EXPECT_EQ(open(), 1);
+  end(2, Phase::completed);
+  EXPECT_EQ(open(), 1);
+  end(3, Phase::failed);
+  EXPECT_EQ(open(), 1);
+  end(3, Phase::completed);
+  EXPECT_EQ(open(), 3);
+  end(4, Phase::completed);
+  EXPECT_EQ(open(), std::nullopt);
+}
+
+TEST_P(TaskTables, OfferWhatIsDueAndUnclaimedByLane) {
+  const auto waits = [&](int number, Phase phase, std::optional<int> second, std::int64_t claim = 0,
+                         Verb verb = Verb::stop_sandbox) {
+    auto task = child(number, 1, 1, phase, verb);
+    task.work.next_attempt_at = second ? std::optional(at(*second)) : std::nullopt;
+    task.work.claim = claim;
+    given(task);
+  };
+  waits(2, Phase::ready, 20);
+  waits(3, Phase::backing_off, 10);
+  waits(4, Phase::stuck, 10);
+  waits(5, Phase::ready, 31);
+  waits(6, Phase::waiting, 10);
+  waits(7, Phase::running, 10, 7);
+  waits(8, Phase::failed, 10);
+  waits(9, Phase::ready, std::nullopt);
+  waits(10, Phase::ready, 10, 7);
+  waits(11, Phase::ready, 15, 0, Verb::archive_sandbox);
+  const auto next = [&](Lane lane) { return read([&](Transaction& t) { return t.tasks().next_attempt(lane); }); };
+
+  EXPECT_EQ(claimable(Lane::fast, 30), "3 4 2");
+  EXPECT_EQ(claimable(Lane::fast, 30, 1), "3");
+  EXPECT_EQ(claimable(Lane::fast, 9), "");
+  EXPECT_EQ(claimable(Lane::slow, 30), "11");
+  EXPECT_EQ(next(Lane::fast), at(10));
+  EXPECT_EQ(next(Lane::slow), at(15));
+}
+
+TEST_P(TaskTables, OfferATaskNoLongerOnceItIsClaimedInTheSameTransaction) {
+  given(given_task(1));
+
+  write(store(), [](Transaction& t) -> Status {
+    auto due = TRY(t.tasks().claimable(Lane::fast, at(30), 10));
+    EXPECT_EQ(numbers(due), "1");
+    due[0].work.claim = 7;
+    due[0].phase = Phase::running;
+    TRY(t.tasks().update(due[0]));
+    EXPECT_EQ(numbers(TRY(t.tasks().claimable(Lane::fast, at(30), 10))), "");
+    return {};
+  });
+
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().next_attempt(Lane::fast); }), std::nullopt);
+}
+
+TEST_P(TaskTables, ReleaseTheClaimsOfTheDeadAndKeepTheirOwn) {
+  const auto claimed = [&](int number, Phase phase, std::int64_t claim) {
+    auto task = given_task(number, Verb::stop_sandbox, phase);
+    task.work.claim = claim;
+    task.work.attempts = 2;
+    given(task);
+  };
+  claimed(1, Phase::running, 6);
+  claimed(2, Phase::running, 7);
+  claimed(3, Phase::children, 5);
+
+  write(store(), [](Transaction& t) { return t.tasks().release_claims_of_others(7, at(50)); });
+
+  EXPECT_EQ(claimable(Lane::fast, 50), "1");
+  EXPECT_EQ(stored(1).phase, Phase::ready);
+  EXPECT_EQ(stored(1).work.attempts, 2);
+  EXPECT_EQ(stored(2).work.claim, 7);
+  EXPECT_EQ(stored(2).phase, Phase::running);
+  EXPECT_EQ(stored(3).work.claim, 0);
+  EXPECT_EQ(stored(3).phase, Phase::children);
+}
+
+TEST_P(TaskTables, ListByWhatIsAskedFor) {
+  given(given_task(1, Verb::delete_sandbox, Phase::children));
+  given(child(2, 1, 1, Phase::ready));
+  given(given_task(3, Verb::delete_archive, Phase::failed));
+  auto other = given_task(4, Verb::delete_sandbox, Phase::stuck);
+  other.workspace = workspace_id(2);
+  other.resource = sandbox_id(2);
+  given(other);
+
+  EXPECT_EQ(listed({}), "4 3 1");
+  EXPECT_EQ(listed({.workspace = {}, .status = {}, .resource = {}, .steps = true}), "4 3 2 1");
+  EXPECT_EQ(listed({.workspace = workspace_id(1), .status = {}, .resource = {}}), "3 1");
+  EXPECT_EQ(listed({.workspace = {}, .status = TaskStatus::failed, .resource = {}}), "3");
+  EXPECT_EQ(listed({.workspace = {}, .status = TaskStatus::pending, .resource = {}}), "4");
+  EXPECT_EQ(listed({.workspace = workspace_id(1), .status = TaskStatus::in_progress, .resource = {}}), "1");
+  EXPECT_EQ(listed({.workspace = {}, .status = {}, .resource = sandbox_id(2)}), "4");
+  EXPECT_EQ(listed({}, {.before = task_id(4).text, .limit = 1}), "3");
+  EXPECT_EQ(listed({}, {.before = task_id(3).text, .limit = 5}), "1");
+}
+
+TEST_P(TaskTables, CountResourceLevelOnesByStatus) {
+  given(given_task(1, Verb::delete_sandbox, Phase::ready));
+  given(given_task(2, Verb::delete_sandbox, Phase::stuck));
+  given(given_task(3, Verb::delete_archive, Phase::completed));
+  given(given_task(4, Verb::stop_sandbox, Phase::failed));
+
+  const auto counts = read([](Transaction& t) { return t.tasks().count_by_status(); });
+
+  EXPECT_EQ(counts,
+            (std::vector<std::pair<TaskStatus, std::int64_t>>{{TaskStatus::pending, 2}, {TaskStatus::completed, 1}}));
+}
+
+}  // namespace
+}  // namespace mayfly
