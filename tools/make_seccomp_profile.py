@@ -5,7 +5,8 @@
 
 PROFILE is the seccomp.json of golang-github-containers-common, UNISTD_64_H the kernel's list of x86_64 system calls.
 Conditions on capabilities are resolved for the set in oci_config.cc, conditions on architectures for x86_64. Beyond
-the packaged profile, everything that makes or enters a namespace or changes mounts is refused, and so are keyrings and the kernel's log.
+the packaged profile, everything that makes or enters a namespace or changes mounts is refused, and so are keyrings
+and the kernel's log.
 """
 
 import json

@@ -1,23 +1,41 @@
 #!/usr/bin/python3
-"""docs/openapi.yaml as JSON: `openapi_json.py FILE` prints it, `openapi_json.py --cc FILE OUT` writes a C++ source."""
+"""Turns docs/openapi.yaml into JSON on stdout: what the server answers at /openapi.json."""
+
 import json
 import sys
 
 import yaml
 
 
+class Loader(yaml.SafeLoader):
+    """YAML without its dates, without second keys and without keys that stand alone."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, value in node.value:
+            name = self.construct_object(key, deep=True)
+            # A comma in an unquoted text inside braces ends it: what follows becomes a key without a value.
+            if isinstance(value, yaml.ScalarNode) and value.value == "" and value.style is None:
+                raise SystemExit(f"{self.name}:{key.start_mark.line + 1}: the key {name} has no value")
+            if name in seen:
+                raise SystemExit(f"{self.name}:{key.start_mark.line + 1}: the key {name} stands here a second time")
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def main():
-    arguments = [a for a in sys.argv[1:] if a != "--cc"]
-    with open(arguments[0], encoding="utf-8") as file:
-        text = json.dumps(yaml.safe_load(file), separators=(",", ":"), ensure_ascii=True, default=str)
-    if "--cc" not in sys.argv:
-        print(text)
-        return
-    pieces = [text[i:i + 4000] for i in range(0, len(text), 4000)]
-    literals = "\n".join('    R"json(' + piece + ')json"' for piece in pieces)
-    with open(arguments[1], "w", encoding="utf-8") as out:
-        out.write('#include "main/openapi_document.h"\n\nnamespace mayfly {\n\nconst char* const openapi_document =\n'
-                  + literals + ";\n\n}  // namespace mayfly\n")
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: openapi_json.py OPENAPI.yaml")
+    with open(sys.argv[1], encoding="utf-8") as source:
+        document = yaml.load(source, Loader)
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
 
 
 main()

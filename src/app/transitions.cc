@@ -30,7 +30,7 @@ Result<Commit> Transitions::perform(const Sandbox& sandbox) {
 
 Result<Commit> Transitions::start(const Sandbox& sandbox) {
   const auto incarnation = incarnation_of(sandbox, installation_);
-  if (sandbox.resource.generation == 1 && !sandbox.spec.restore_from.empty()) TRY(restore(sandbox));
+  if (awaits_restore(sandbox)) TRY(restore(sandbox));
   FAILPOINT("start_sandbox.before_effect");
   auto started = TRY(driver_.start({incarnation, sandbox.layer, sandbox.spec}));
   FAILPOINT("start_sandbox.after_effect");
@@ -52,8 +52,7 @@ Result<Commit> Transitions::start(const Sandbox& sandbox) {
 }
 
 Status Transitions::restore(const Sandbox& sandbox) {
-  // Only a first start restores, and nobody was told that it runs before that start was recorded: whatever an attempt
-  // that died has left may go.
+  // Until its first start is recorded nobody was told that it runs: whatever an attempt that died has left may go.
   const auto incarnation = incarnation_of(sandbox, installation_);
   TRY(driver_.kill(incarnation));
   TRY(driver_.release(incarnation));

@@ -19,8 +19,11 @@ void UidLocks::unlock(const Uuid& uid) {
 
 namespace {
 
-const ResourceId& resource_of(const Task& task) { return task.resource; }
-const ResourceId& resource_of(const Sandbox& sandbox) { return sandbox.resource.id; }
+template <class Piece>
+const ResourceId& resource_of(const Piece& piece) {
+  const auto* task = std::get_if<Task>(&piece);
+  return task ? task->resource : std::get<Sandbox>(piece).resource.id;
+}
 
 /// Due first of the two; a tie goes to cleanup.
 bool earlier(const std::vector<Task>& tasks, const std::vector<Sandbox>& sandboxes) {
@@ -31,6 +34,7 @@ bool earlier(const std::vector<Task>& tasks, const std::vector<Sandbox>& sandbox
 }  // namespace
 
 Result<std::optional<Time>> Worker::run_once(Lane lane) {
+  TRY(record_kept());
   for (;;) {
     Piece piece = TRY(claim(lane));
     if (std::holds_alternative<std::monostate>(piece)) break;
@@ -85,30 +89,50 @@ Status Worker::take(Transaction& t, Sandbox& sandbox) {
 }
 
 Result<Worker::Piece> Worker::perform_and_record(Piece piece) {
-  return std::visit(
-      [&](auto& work) -> Result<Piece> {
-        using Work = std::decay_t<decltype(work)>;
-        if constexpr (std::is_same_v<Work, std::monostate>) return Piece();
-        else {
-          const Uuid uid = uid_of(resource_of(work));
-          const bool ours = locks_.try_lock(uid);
-          Result<Commit> outcome = [&]() -> Result<Commit> {
-            if (!ours)
-              return fail(Code::busy, "another effect on " + resource_of(work).text + " has not ended yet", "in_flight");
-            if constexpr (std::is_same_v<Work, Task>) return steps_.perform(work);
-            else return transitions_.perform(work);
-          }();
-          // Freed before the record, because the record may hand us the next step of the same uid.
-          if (ours) locks_.unlock(uid);
-          FAILPOINT("worker.before_record");
-          auto next = record(work, outcome);
-          // A record that is refused (a full disk, a state that moved on) must not leave the claim standing for ever.
-          if (!next) next = record(work, tl::unexpected(next.error()));
-          FAILPOINT("worker.after_record");
-          return next;
-        }
-      },
-      piece);
+  const ResourceId id = resource_of(piece);
+  const bool ours = locks_.try_lock(uid_of(id));
+  Result<Commit> outcome = [&]() -> Result<Commit> {
+    if (!ours) return fail(Code::busy, "another effect on " + id.text + " has not ended yet", "in_flight");
+    if (const auto* task = std::get_if<Task>(&piece)) return steps_.perform(*task);
+    return transitions_.perform(std::get<Sandbox>(piece));
+  }();
+  // Freed before the record, because the record may hand us the next step of the same uid.
+  if (ours) locks_.unlock(uid_of(id));
+  FAILPOINT("worker.before_record");
+  auto next = record_or_keep(std::move(piece), std::move(outcome));
+  FAILPOINT("worker.after_record");
+  return next;
+}
+
+Result<Worker::Piece> Worker::record_or_keep(Piece piece, Result<Commit> outcome) {
+  const auto write = [&](const Result<Commit>& what) {
+    const auto* task = std::get_if<Task>(&piece);
+    return task ? record(*task, what) : record(std::get<Sandbox>(piece), what);
+  };
+  auto next = write(outcome);
+  // A state that moved on is an outcome of its own.
+  if (!next && retry::classify(next.error().code) == retry::Class::permanent) next = write(tl::unexpected(next.error()));
+  if (!next) {
+    std::lock_guard guard(kept_mutex_);
+    kept_.push_back({std::move(piece), std::move(outcome)});
+  }
+  return next;
+}
+
+Status Worker::record_kept() {
+  std::vector<Unrecorded> kept;
+  {
+    std::lock_guard guard(kept_mutex_);
+    kept.swap(kept_);
+  }
+  Status done;
+  for (auto& one : kept) {
+    // The step that it may hand on is claimed by us: it goes the same way.
+    auto next = record_or_keep(std::move(one.piece), std::move(one.outcome));
+    while (next && !std::holds_alternative<std::monostate>(*next)) next = perform_and_record(std::move(*next));
+    if (!next) done = tl::unexpected(next.error());
+  }
+  return done;
 }
 
 Result<Worker::Piece> Worker::record(const Task& task, const Result<Commit>& outcome) {

@@ -46,8 +46,16 @@ class Worker {
  private:
   using Piece = std::variant<std::monostate, Task, Sandbox>;
 
+  /// An effect that has ended and whose record the store has refused so far (a full disk): its claim stands until then.
+  struct Unrecorded {
+    Piece piece;
+    Result<Commit> outcome;
+  };
+
   Result<Piece> claim(Lane lane);
   Result<Piece> perform_and_record(Piece piece);
+  Result<Piece> record_or_keep(Piece piece, Result<Commit> outcome);
+  Status record_kept();
   Result<Piece> record(const Task& task, const Result<Commit>& outcome);
   Result<Piece> record(const Sandbox& sandbox, const Result<Commit>& outcome);
   Status take(Transaction& t, Task& task);
@@ -60,6 +68,8 @@ class Worker {
   UidLocks& locks_;
   Random& random_;
   const Installation& installation_;
+  std::mutex kept_mutex_;
+  std::vector<Unrecorded> kept_;
 };
 
 }  // namespace mayfly

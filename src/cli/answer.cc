@@ -11,6 +11,7 @@ namespace {
 std::string text_of(const json::value& value) {
   if (value.is_null()) return {};
   if (value.is_string()) return std::string(value.get_string());
+  if (value.is_double()) return fmt::format("{}", value.get_double());
   return boost::json::serialize(value);
 }
 

@@ -52,7 +52,8 @@ Error in_attempt(std::string_view what, Error error) {
 Result<Answer> read(std::string_view what, http::Response response) {
   const auto body = json::parse(response.body);
   if (!body || !body->is_object())
-    return fail(Code::internal, "cannot " + std::string(what) + ": the answer is not a JSON object, so no Mayfly gave it");
+    return fail(Code::internal,
+                "cannot " + std::string(what) + ": the answer is not a JSON object, so no Mayfly gave it");
   return Answer{response.status, std::move(response.body), body->get_object()};
 }
 
@@ -62,6 +63,9 @@ Result<Target> Target::find(const std::string& url_option, const std::string& ke
   Target target;
   target.url = !url_option.empty() ? url_option : variable("MAYFLY_URL");
   if (target.url.empty()) target.url = local_server;
+  if (!target.url.starts_with("http://") && !target.url.starts_with("https://"))
+    return fail(Code::invalid,
+                "--url or MAYFLY_URL: expected http://HOST:PORT; got \"" + target.url.substr(0, 200) + "\"");
   target.key = key_file_option.empty() ? trimmed(variable("MAYFLY_API_KEY")) : TRY(key_in(key_file_option));
   return target;
 }

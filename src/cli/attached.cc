@@ -42,7 +42,8 @@ std::string id_of_named(ApiClient& api, const std::string& sandbox, const std::s
   const auto answer = api.get("list processes", processes_path(sandbox));
   if (!answer) return {};
   for (const auto& value : array_at(answer->body, "items"))
-    if (const auto* process = value.if_object(); process && text_at(*process, "name") == name && flag_at(*process, "running"))
+    if (const auto* process = value.if_object();
+        process && text_at(*process, "name") == name && flag_at(*process, "running"))
       return text_at(*process, "id");
   return {};
 }
@@ -52,7 +53,8 @@ struct Followed {
   std::uint64_t bytes = 0;
 };
 
-Followed follow(const Target& target, const std::string& sandbox, const std::string& process, bool from_stderr, Output& to) {
+Followed follow(const Target& target, const std::string& sandbox, const std::string& process, bool from_stderr,
+                Output& to) {
   Followed followed;
   http::ClientRequest request{.path = log_path(sandbox, process, from_stderr, true), .timeout = no_timeout};
   request.download = [&](std::string_view piece) {
@@ -66,7 +68,9 @@ Followed follow(const Target& target, const std::string& sandbox, const std::str
 
 void tell_dropped(Session& session, const char* stream, double dropped) {
   if (dropped > 0)
-    note(session, bytes(dropped) + " of " + stream + " are missing: a sandbox keeps the newest MiB of it");
+    note(session,
+         bytes(dropped) + " of " + stream +
+             " are missing: only the newest MiB is kept. Write so much to a file, and fetch it with mayfly cp");
 }
 
 /// The whole answer is here; only what JSON could not carry is asked for again.
@@ -94,7 +98,8 @@ std::string unique_name(const std::string& prefix) {
   return prefix + digits;
 }
 
-void signal_named(const Target& target, const std::string& sandbox, const std::string& name, const std::string& signal) {
+void signal_named(const Target& target, const std::string& sandbox, const std::string& name,
+                  const std::string& signal) {
   ApiClient api(target);
   const auto id = id_of_named(api, sandbox, name);
   if (id.empty()) return;

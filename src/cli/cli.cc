@@ -67,7 +67,10 @@ void add_create(CLI::App* app, CreateOptions& into) {
   app->add_option("--pids", into.pids, "processes and threads")->check(CLI::PositiveNumber);
   app->add_option("--disk", into.disk_mb, "MiB of files of its own")->check(CLI::PositiveNumber)->type_name("MIB");
   app->add_option("--workdir", into.workdir, "where its commands start");
-  app->add_option("--exclude", into.exclude, "a path that is never archived, may be repeated")->expected(1)->take_all()->type_name("P");
+  app->add_option("--exclude", into.exclude, "a path that is never archived, may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("P");
   add_lifetime(app, into.lifetime);
 }
 
@@ -102,10 +105,12 @@ class Tree {
   }
   void add_common(CLI::App* app) {
     app->add_option("--url", line_.url, "the server, instead of MAYFLY_URL");
-    app->add_option("--key-file", line_.key_file, "a file that holds the key, instead of MAYFLY_API_KEY")->type_name("FILE");
+    app->add_option("--key-file", line_.key_file, "a file that holds the key, instead of MAYFLY_API_KEY")
+        ->type_name("FILE");
     app->add_flag("--json", line_.json, "print what the API answers: one JSON document");
   }
-  /// A command inside follows: from its first word on nothing is an option of ours, so these cannot be left to the root.
+  /// A command inside follows: from its first word on nothing is an option of ours, so these cannot be left to the
+  /// root.
   void add_exec(CLI::App* app, ExecOptions& into) {
     app->add_option("--cwd", into.cwd, "where it starts");
     app->add_option("--timeout", into.timeout, "it is killed after this long")->type_name("D");
@@ -128,7 +133,8 @@ class Tree {
 
 void Tree::sandboxes() {
   auto& l = line_;
-  auto* create_command = add(&app_, "create", "make a sandbox and start it", [&l](Session& s) { return create(s, l.create); });
+  auto* create_command =
+      add(&app_, "create", "make a sandbox and start it", [&l](Session& s) { return create(s, l.create); });
   create_command->add_option("--image", l.create.image, "busybox without one");
   add_create(create_command, l.create);
   add_env(create_command, l.create.env);
@@ -136,13 +142,17 @@ void Tree::sandboxes() {
 
   auto* ls = add(&app_, "ls", "list sandboxes", [&l](Session& s) { return list_sandboxes(s, l.list); });
   ls->add_option("--state", l.list.states, "only those in that state, may be repeated")->expected(1)->take_all();
-  ls->add_option("--label", l.list.labels, "only those that carry it, may be repeated")->expected(1)->take_all()->type_name("K=V");
+  ls->add_option("--label", l.list.labels, "only those that carry it, may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("K=V");
   ls->add_option("--image", l.list.image, "only those of that image");
   ls->add_flag("--all", l.list.all, "every page, not only the newest");
 
   needs(add(&app_, "get", "show one sandbox", [&l](Session& s) { return get_sandbox(s, l.subject); }), "SANDBOX");
 
-  auto* keep = add(&app_, "keepalive", "let it live for longer", [&l](Session& s) { return keepalive(s, l.subject, l.second, l.third); });
+  auto* keep = add(&app_, "keepalive", "let it live for longer",
+                   [&l](Session& s) { return keepalive(s, l.subject, l.second, l.third); });
   needs(keep, "SANDBOX");
   keep->add_option("D", l.second, "how much longer");
   keep->add_option("--until", l.third, "until when at least")->type_name("TIME");
@@ -157,11 +167,13 @@ void Tree::sandboxes() {
                                    std::pair("start", "start a stopped one again")})
     needs(add(&app_, verb, what, [&l, verb = verb](Session& s) { return move(s, l.subject, verb); }), "SANDBOX");
 
-  auto* rm = add(&app_, "rm", "archive and delete sandboxes", [&l](Session& s) { return remove_sandboxes(s, l.remove); });
+  auto* rm =
+      add(&app_, "rm", "archive and delete sandboxes", [&l](Session& s) { return remove_sandboxes(s, l.remove); });
   rm->add_option("SANDBOX", l.remove.sandboxes)->required();
   rm->add_flag("--no-archive", l.remove.no_archive, "let its files go unarchived");
   rm->add_flag("--waive-on-failure", l.remove.waive_on_failure, "let them go if the archive fails");
-  rm->add_option("--keep-archive", l.remove.keep_archive, "how long the archive is kept; 7d without it")->type_name("D");
+  rm->add_option("--keep-archive", l.remove.keep_archive, "how long the archive is kept; 7d without it")
+      ->type_name("D");
   rm->add_flag("--wait", l.remove.wait, "wait until nothing is left");
   rm->add_option("--timeout", l.remove.timeout, "how long to wait")->capture_default_str()->type_name("D");
 }
@@ -176,15 +188,17 @@ void Tree::processes() {
   exec_command->add_flag("--no-wait", l.exec.no_wait, "start it and print its process id");
   add_exec(exec_command, l.exec);
 
-  auto* run_command = add(&app_, "run", "run a command in a new sandbox, then delete that: run IMAGE [options] -- COMMAND...",
-                          [&l](Session& s) { return run(s, l.run); });
+  auto* run_command =
+      add(&app_, "run", "run a command in a new sandbox, then delete that: run IMAGE [options] -- COMMAND...",
+          [&l](Session& s) { return run(s, l.run); });
   run_command->add_option("IMAGE", l.run.create.image)->required();
   add_create(run_command, l.run.create);
   add_env(run_command, l.run.create.env);
   run_command->add_flag("--keep", l.run.keep, "do not delete it");
   add_exec(run_command, l.run.exec);
 
-  needs(add(&app_, "ps", "list the processes of a sandbox", [&l](Session& s) { return list_processes(s, l.subject); }), "SANDBOX");
+  needs(add(&app_, "ps", "list the processes of a sandbox", [&l](Session& s) { return list_processes(s, l.subject); }),
+        "SANDBOX");
 
   auto* logs_command = add(&app_, "logs", "print what a process wrote", [&l](Session& s) { return logs(s, l.log); });
   logs_command->add_option("SANDBOX", l.log.sandbox)->required();
@@ -192,12 +206,14 @@ void Tree::processes() {
   logs_command->add_flag("--stderr", l.log.from_stderr, "its stderr instead of its stdout");
   logs_command->add_flag("-f,--follow", l.log.follow, "go on until it ends");
 
-  auto* kill_command = add(&app_, "kill", "signal a process and its group", [&l](Session& s) { return kill(s, l.subject, l.second, l.third); });
+  auto* kill_command = add(&app_, "kill", "signal a process and its group",
+                           [&l](Session& s) { return kill(s, l.subject, l.second, l.third); });
   needs(kill_command, "SANDBOX");
   kill_command->add_option("PROCESS", l.second)->required();
   kill_command->add_option("--signal", l.third, "KILL (without it), TERM, INT, HUP, QUIT, USR1, USR2, STOP or CONT");
 
-  auto* cp = add(&app_, "cp", "copy files and folders: cp LOCAL SANDBOX:/path, or cp SANDBOX:/path LOCAL; - is stdin or stdout",
+  auto* cp = add(&app_, "cp",
+                 "copy files and folders: cp LOCAL SANDBOX:/path, or cp SANDBOX:/path LOCAL; - is stdin or stdout",
                  [&l](Session& s) { return copy(s, l.subject, l.second); });
   cp->add_option("FROM", l.subject)->required();
   cp->add_option("TO", l.second)->required();
@@ -212,18 +228,26 @@ void Tree::cleanups() {
   ls->add_flag("--steps", l.list.steps, "the steps too, not only the roots");
   ls->add_flag("--all", l.list.all, "every page, not only the newest");
   needs(add(cleanup, "get", "show one task", [&l](Session& s) { return get_cleanup(s, l.subject); }), "TASK");
-  needs(add(cleanup, "tree", "draw a task and its steps", [&l](Session& s) { return cleanup_tree(s, l.subject); }), "TASK");
-  needs(add(cleanup, "retry", "try a failed or waiting task again now", [&l](Session& s) { return retry_cleanup(s, l.subject); }), "TASK");
+  needs(add(cleanup, "tree", "draw a task and its steps", [&l](Session& s) { return cleanup_tree(s, l.subject); }),
+        "TASK");
+  needs(add(cleanup, "retry", "try a failed or waiting task again now",
+            [&l](Session& s) { return retry_cleanup(s, l.subject); }),
+        "TASK");
 
-  auto* stale = add(cleanup, "stale", "what nobody has used for long: a dry run unless --apply", [&l](Session& s) { return sweep_stale(s, l.stale); });
+  auto* stale = add(cleanup, "stale", "what nobody has used for long: a dry run unless --apply",
+                    [&l](Session& s) { return sweep_stale(s, l.stale); });
   stale->add_option("--inactive", l.stale.inactive, "unused for at least this long")->required()->type_name("D");
-  stale->add_option("--label", l.stale.labels, "only those that carry it, may be repeated")->expected(1)->take_all()->type_name("K=V");
+  stale->add_option("--label", l.stale.labels, "only those that carry it, may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("K=V");
   stale->add_option("--image", l.stale.image, "only those of that image");
   stale->add_option("--state", l.stale.state, "only those in that state");
   stale->add_flag("--apply", l.stale.apply, "delete them");
   stale->add_flag("--no-archive", l.stale.no_archive, "let their files go unarchived");
 
-  auto* events = add(&app_, "events", "what happened, the newest first", [&l](Session& s) { return list_events(s, l.list); });
+  auto* events =
+      add(&app_, "events", "what happened, the newest first", [&l](Session& s) { return list_events(s, l.list); });
   events->add_option("--subject", l.list.subject, "only of that sandbox or archive")->type_name("ID");
   events->add_option("--type", l.list.type, "only of that type, such as sandbox.created");
   events->add_flag("--all", l.list.all, "every page, not only the newest");
@@ -237,11 +261,13 @@ void Tree::archives() {
   ls->add_flag("--all", l.list.all, "every page, not only the newest");
   needs(add(archive, "get", "show one archive", [&l](Session& s) { return get_archive(s, l.subject); }), "ARCHIVE");
   needs(add(archive, "rm", "delete an archive", [&l](Session& s) { return remove_archive(s, l.subject); }), "ARCHIVE");
-  auto* download = add(archive, "download", "fetch its tar.zst", [&l](Session& s) { return download_archive(s, l.subject, l.second); });
+  auto* download = add(archive, "download", "fetch its tar.zst",
+                       [&l](Session& s) { return download_archive(s, l.subject, l.second); });
   needs(download, "ARCHIVE");
   download->add_option("-o,--output", l.second, "ARCHIVE.tar.zst without one; - is stdout")->type_name("FILE");
 
-  auto* restore = add(&app_, "restore", "make a sandbox whose files begin as an archive", [&l](Session& s) { return create(s, l.create); });
+  auto* restore = add(&app_, "restore", "make a sandbox whose files begin as an archive",
+                      [&l](Session& s) { return create(s, l.create); });
   restore->add_option("ARCHIVE", l.create.restore_from)->required();
   add_create(restore, l.create);
   add_env(restore, l.create.env);
@@ -253,7 +279,8 @@ void Tree::archives() {
                      [&l](Session& s) { return import_image(s, l.subject, l.second); });
   needs(import, "PATH");
   import->add_option("--name", l.second, "what it is to be called here")->required();
-  needs(add(image, "rm", "remove an image that nothing uses", [&l](Session& s) { return remove_image(s, l.subject); }), "NAME");
+  needs(add(image, "rm", "remove an image that nothing uses", [&l](Session& s) { return remove_image(s, l.subject); }),
+        "NAME");
 }
 
 void Tree::server() {
@@ -262,11 +289,12 @@ void Tree::server() {
   add(&app_, "serve", "run the server (mayfly serve --help)", [](Session&) -> Result<int> {
     return fail(Code::invalid, "serve: must be the first word of the command line");
   })->allow_extras();
-  auto* doctor_command = add(&app_, "doctor", "what the host has against what the database says; exit code 1 if they differ",
-                             [&l](Session& s) -> Result<int> {
-                               if (l.second.empty()) return doctor(s);
-                               return fail(Code::invalid, "doctor: --data must follow it directly");
-                             });
+  auto* doctor_command =
+      add(&app_, "doctor", "what the host has against what the database says; exit code 1 if they differ",
+          [&l](Session& s) -> Result<int> {
+            if (l.second.empty()) return doctor(s);
+            return fail(Code::invalid, "doctor: --data must follow it directly");
+          });
   doctor_command->add_option("--data", l.second, "with the server down: look into its data folder")->type_name("DIR");
   add(&app_, "version", "print the version of this program", [](Session& s) -> Result<int> {
     const json::object version = {{"version", MAYFLY_VERSION}};

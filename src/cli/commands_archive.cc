@@ -29,8 +29,8 @@ std::string card_of(const json::object& archive, const Paper& paper) {
   add("sandbox", text_at(archive, "sandbox_name") + "  " + text_at(archive, "sandbox_id"));
   add("image", text_at(object_at(archive, "image"), "name") + "  " + text_at(object_at(archive, "image"), "digest"));
   add("manifest", text_at(archive, "manifest_digest"));
-  add("content", text_at(archive, "entries") + " entries, " + bytes(number_at(archive, "content_bytes")) + ", stored as " +
-                     bytes(number_at(archive, "stored_bytes")));
+  add("content", text_at(archive, "entries") + " entries, " + bytes(number_at(archive, "content_bytes")) +
+                     ", stored as " + bytes(number_at(archive, "stored_bytes")));
   if (const auto left_out = number_at(archive, "left_out"); left_out && *left_out > 0)
     add("left out", text_at(archive, "left_out") + " devices, sockets and pipes");
   moment("created", "created_at");

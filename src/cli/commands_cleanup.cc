@@ -67,7 +67,8 @@ std::string stale_summary(const json::object& report) {
   const auto count = std::to_string(array_at(report, "items").size());
   const auto looked_at = text_at(report, "looked_at");
   const std::string again = flag_at(report, "cut") ? "; there are more than one sweep takes: run it again" : "";
-  if (!flag_at(report, "dry_run")) return std::to_string(gone) + " of " + looked_at + " sandboxes are being deleted" + again;
+  if (!flag_at(report, "dry_run"))
+    return std::to_string(gone) + " of " + looked_at + " sandboxes are being deleted" + again;
   return count + " of " + looked_at + " sandboxes would be deleted (" + bytes(disk) +
          " on disk); nothing was done, --apply does it" + again;
 }
@@ -135,8 +136,8 @@ Result<int> list_events(Session& session, const ListOptions& options) {
   Table table({{"AT"}, {"TYPE"}, {"SUBJECT"}, {"ACTOR", 8}, {"DATA", 12}});
   for (const auto& value : found.items) {
     const auto& event = value.as_object();
-    table.add({plain(time_at(event, "at")), text_at(event, "type"), text_at(event, "subject_id"), text_at(event, "actor"),
-               pairs_at(event, "data")});
+    table.add({plain(time_at(event, "at")), text_at(event, "type"), text_at(event, "subject_id"),
+               text_at(event, "actor"), pairs_at(event, "data")});
   }
   show_list(session, found, table.render(session.out.paper()));
   return exit_ok;

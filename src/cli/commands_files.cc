@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::milliseconds no_timeout{0};   // a large file takes its time; a stalled peer is the server's to cut
+constexpr std::chrono::milliseconds no_timeout{
+    0};  // a large file takes its time; a stalled peer is the server's to cut
 
 /// What has been copied so far, and what could not be.
 struct Tally {
@@ -36,7 +37,8 @@ Place inside(const Place& folder, const std::string& name) {
 }
 
 Status make_folder(Session& session, const Place& place) {
-  TRY(session.api.send("make the folder " + place.path, "POST", path_to("/v1/sandboxes", {place.sandbox, "files", "mkdir"}),
+  TRY(session.api.send("make the folder " + place.path, "POST",
+                       path_to("/v1/sandboxes", {place.sandbox, "files", "mkdir"}),
                        {{"path", place.path}, {"parents", true}}));
   return {};
 }
@@ -44,7 +46,8 @@ Status make_folder(Session& session, const Place& place) {
 Status upload(Session& session, int from, const std::string& name, unsigned mode, const Place& to, Tally& tally) {
   char octal[8];
   std::snprintf(octal, sizeof octal, "%04o", mode & 0777);
-  http::ClientRequest request{.method = "PUT", .path = file_path(to, "content", {{"mode", octal}}), .timeout = no_timeout};
+  http::ClientRequest request{
+      .method = "PUT", .path = file_path(to, "content", {{"mode", octal}}), .timeout = no_timeout};
   request.headers = {{"Content-Type", "application/octet-stream"}};
   // No length is promised: the file may change while it is read.
   request.upload = [&](std::span<char> room) {

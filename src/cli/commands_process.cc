@@ -33,7 +33,8 @@ Result<std::string> all_of_stdin() {
     if (count == 0) break;
     text.append(room, static_cast<std::size_t>(count));
     if (text.size() > stdin_limit)
-      return fail(Code::too_large, "stdin is longer than 512 KiB; bring it in with mayfly cp and read it from the file");
+      return fail(Code::too_large,
+                  "stdin is longer than 512 KiB; bring it in with mayfly cp and read it from the file");
   }
   if (!json::parse(boost::json::serialize(json::value(text))))
     return fail(Code::invalid, "stdin is not UTF-8 text; bring it in with mayfly cp and read it from the file");
@@ -91,8 +92,6 @@ Result<int> run_in_new(Session& session, const RunOptions& options, std::atomic<
     return tl::unexpected(created.error());
   }
   ours = true;
-  for (const auto& caveat : array_at(created->body, "caveats"))
-    if (caveat.is_string()) note(session, std::string(caveat.get_string()));
   return execute(session, text_at(created->body, "id"), std::move(exec_request));
 }
 
@@ -136,7 +135,8 @@ Result<int> run(Session& session, const RunOptions& given) {
 }
 
 Result<int> list_processes(Session& session, const std::string& sandbox) {
-  const auto answer = TRY(session.api.get("list the processes of " + sandbox, path_to("/v1/sandboxes", {sandbox, "processes"})));
+  const auto answer =
+      TRY(session.api.get("list the processes of " + sandbox, path_to("/v1/sandboxes", {sandbox, "processes"})));
   Table table({{"ID", 0, true}, {"PID", 0, true}, {"STATE"}, {"RAN", 0, true}, {"OUT", 0, true}, {"ERR", 0, true},
                {"COMMAND", 10}});
   for (const auto& value : array_at(answer.body, "items")) {
@@ -160,7 +160,8 @@ Result<int> logs(Session& session, const LogOptions& options) {
   request.download = [&](std::string_view piece) { return session.out.write(piece); };
   const auto response = TRY(session.api.call("read the log of process " + options.process, request));
   const auto* dropped = http::find(response.headers, "X-Log-Dropped");
-  if (dropped && *dropped != "0") note(session, "the first " + *dropped + " bytes are missing: only the newest MiB is kept");
+  if (dropped && *dropped != "0")
+    note(session, "the first " + *dropped + " bytes are missing: only the newest MiB is kept");
   return exit_ok;
 }
 

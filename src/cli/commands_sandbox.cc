@@ -22,7 +22,8 @@ std::string lifetime_line(const json::object& sandbox) {
   std::string text;
   const auto add = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
   const auto clock = [&](const char* key, const char* words) {
-    if (const auto value = number_at(life, key)) add(std::string(words) + " " + human(from_seconds(*value).value_or(0s)));
+    if (const auto value = number_at(life, key))
+      add(std::string(words) + " " + human(from_seconds(*value).value_or(0s)));
   };
   clock("max_age_seconds", "max age");
   clock("idle_seconds", "idle");
@@ -30,7 +31,8 @@ std::string lifetime_line(const json::object& sandbox) {
   if (const auto at = time_at(life, "at")) add("at " + plain(at));
   if (text.empty()) return "no deadline";
   const auto* actions = life.if_contains("on_expiry");
-  return text + ", then " + (actions && actions->is_object() ? pairs_at(life, "on_expiry") : text_at(life, "on_expiry"));
+  return text + ", then " +
+         (actions && actions->is_object() ? pairs_at(life, "on_expiry") : text_at(life, "on_expiry"));
 }
 
 std::string card_of(const json::object& sandbox, const Paper& paper) {
@@ -130,11 +132,13 @@ Result<int> get_sandbox(Session& session, const std::string& sandbox) {
 
 Result<int> keepalive(Session& session, const std::string& sandbox, const std::string& by, const std::string& until) {
   if (by.empty() == until.empty())
-    return fail(Code::invalid, "keepalive: give either a duration, as in: mayfly keepalive SANDBOX 30m, or --until TIME");
+    return fail(Code::invalid,
+                "keepalive: give either a duration, as in: mayfly keepalive SANDBOX 30m, or --until TIME");
   json::object body;
   if (by.empty()) body["until"] = until;
   else body["extend_seconds"] = TRY(seconds_of("keepalive", by));
-  const auto answer = TRY(session.api.send("extend sandbox " + sandbox, "POST", sandbox_path(sandbox, "keepalive"), body));
+  const auto answer =
+      TRY(session.api.send("extend sandbox " + sandbox, "POST", sandbox_path(sandbox, "keepalive"), body));
   const auto expires = time_at(answer.body, "expires_at");
   show(session, answer, expires ? "expires " + plain(expires) + "  (" + relative(expires, wall_now()) + ")\n"
                                 : std::string("never expires\n"));
@@ -146,9 +150,11 @@ Result<int> set_expiry(Session& session, const std::string& sandbox, const Lifet
   const auto body = TRY(lifetime_body(options));
   if (body.empty())
     return fail(Code::invalid, "expiry: nothing to change; give --max-age, --idle, --at, --limit or --on-expiry");
-  const auto answer = TRY(session.api.send("set the deadlines of " + sandbox, "PUT", sandbox_path(sandbox, "expiry"), body));
+  const auto answer =
+      TRY(session.api.send("set the deadlines of " + sandbox, "PUT", sandbox_path(sandbox, "expiry"), body));
   const auto expires = time_at(answer.body, "expires_at");
-  show(session, answer, lifetime_line(answer.body) + (expires ? "; expires " + relative(expires, wall_now()) : "") + "\n");
+  show(session, answer,
+       lifetime_line(answer.body) + (expires ? "; expires " + relative(expires, wall_now()) : "") + "\n");
   return exit_ok;
 }
 

@@ -76,9 +76,11 @@ int exit_code(const Error& error) {
 
 std::string describe(const Error& error) {
   std::string text = "mayfly: " + printable(error.message) + "\n";
-  for (const auto& field : error.fields)
-    text += "  " + printable(field.path) + ": expected " + printable(field.expected) + ", found " +
-            printable(field.found) + "\n";
+  // Of one alone the message tells already.
+  if (error.fields.size() > 1)
+    for (const auto& field : error.fields)
+      text += "  " + printable(field.path) + ": expected " + printable(field.expected) + ", found " +
+              printable(field.found) + "\n";
   if (const auto advice = advice_for(error); !advice.empty()) text += "  " + std::string(advice) + "\n";
   return text;
 }

@@ -18,7 +18,8 @@ Error refusal(const http::Response& response);
 
 int exit_code(const Error& error);
 
-/// "mayfly: what happened", the bad fields one a line, and what to do about it where that is known. Ends with a newline.
+/// "mayfly: what happened", the bad fields one a line, and what to do about it where that is known. Ends with a
+/// newline.
 std::string describe(const Error& error);
 
 }  // namespace mayfly::cli

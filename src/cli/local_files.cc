@@ -17,9 +17,8 @@ namespace fs = std::filesystem;
 Place parse_place(const std::string& text) {
   const auto colon = text.find(':');
   if (colon == std::string::npos || colon == 0 || text.substr(colon, 2) != ":/") return {{}, text};
-  const bool is_name = std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_';
-  });
+  const bool is_name = std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
+                                   [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
   return is_name ? Place{text.substr(0, colon), text.substr(colon + 1)} : Place{{}, text};
 }
 

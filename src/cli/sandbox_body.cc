@@ -24,13 +24,15 @@ Status add_actions(json::object& body, const std::vector<std::string>& words) {
   for (const auto& word : words) {
     const auto equals = word.find('=');
     if (equals == std::string::npos) {
-      if (words.size() > 1) return fail(Code::invalid, "--on-expiry: give one action for all clocks, or CLOCK=ACTION for each");
+      if (words.size() > 1)
+        return fail(Code::invalid, "--on-expiry: give one action for all clocks, or CLOCK=ACTION for each");
       body["on_expiry"] = word;
       return {};
     }
     const auto clock = std::ranges::find(clocks, word.substr(0, equals), &std::pair<const char*, const char*>::first);
     if (clock == clocks.end())
-      return fail(Code::invalid, "--on-expiry: the clocks are max-age, idle and at; got \"" + word.substr(0, equals) + "\"");
+      return fail(Code::invalid,
+                  "--on-expiry: the clocks are max-age, idle and at; got \"" + word.substr(0, equals) + "\"");
     each[clock->second] = word.substr(equals + 1);
   }
   if (!each.empty()) body["on_expiry"] = std::move(each);
@@ -96,7 +98,8 @@ Result<json::object> create_body(const CreateOptions& options) {
 }
 
 Result<json::object> exec_body(const ExecOptions& options) {
-  if (options.command.empty()) return fail(Code::invalid, "no command; put it after --, as in: mayfly exec SANDBOX -- ls /");
+  if (options.command.empty())
+    return fail(Code::invalid, "no command; put it after --, as in: mayfly exec SANDBOX -- ls /");
   json::object body = {{"command", array_of(options.command)}};
   if (!options.env.empty()) body["env"] = TRY(map_of("--env", options.env, true));
   if (!options.cwd.empty()) body["cwd"] = options.cwd;

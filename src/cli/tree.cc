@@ -34,7 +34,8 @@ class Drawing {
       children_[known ? parent : ""].push_back(task);
     }
     for (auto& [parent, children] : children_)
-      std::ranges::stable_sort(children, {}, [](const json::object* task) { return number_at(*task, "stage").value_or(0); });
+      std::ranges::stable_sort(children, {},
+                               [](const json::object* task) { return number_at(*task, "stage").value_or(0); });
     for (const auto* root : children_[""]) add(*root, "", "", 0);
   }
 

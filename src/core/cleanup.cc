@@ -34,8 +34,7 @@ bool resource_level(Verb verb) { return verb == Verb::delete_sandbox || verb == 
 Lane lane_of(Verb verb) { return verb == Verb::archive_sandbox ? Lane::slow : Lane::fast; }
 
 Lane lane_of(const Sandbox& sandbox) {
-  const bool restores = sandbox.resource.generation <= 1 && !sandbox.spec.restore_from.empty();
-  return restores && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;
+  return awaits_restore(sandbox) && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;
 }
 
 TaskStatus status_of(Phase phase) {

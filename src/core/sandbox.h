@@ -38,12 +38,15 @@ struct Sandbox {
   int layer = 1;                           // of its writable files: +1 only on reset or recreate
   std::vector<std::string> caveats;        // limits that this host could not enforce as asked
   std::optional<Ending> ending;            // why it was stopped, paused or deleted last
-  std::optional<Time> started_at;          // this generation's start
+  std::optional<Time> started_at;          // the last start that was recorded; nothing before the first
   std::string cleanup_task;                // clt_... once it is being deleted
 };
 
 /// The one way to change a state: resource and lifetime must agree.
 inline void set_state(Sandbox& sandbox, State state) { sandbox.resource.state = sandbox.lifetime.state = state; }
+
+/// Its files are to come from an archive, and no start has brought them in yet.
+inline bool awaits_restore(const Sandbox& sandbox) { return !sandbox.spec.restore_from.empty() && !sandbox.started_at; }
 
 /// Lower-case letters, digits and hyphens, 1 to 63, beginning and ending with a letter or digit.
 Status check_sandbox_name(std::string_view name);

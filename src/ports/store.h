@@ -55,7 +55,8 @@ class Store {
   using Then = std::function<void(Status)>;
 
   /// Queues the closure; `then` runs once, on a thread of the store, after its changes are durable or refused. Every
-  /// answer waits for the commit, refusals included: they may have read another's uncommitted row.
+  /// answer waits for the commit, refusals included: they may have read another's uncommitted row. Only what cannot be
+  /// queued is refused at once, on the caller's thread.
   virtual void submit(Closure closure, Then then) = 0;
 
   /// A snapshot; changes nothing.

@@ -45,11 +45,13 @@ class SandboxTable {
   virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
   virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
   virtual Result<bool> uses_image(const std::string& digest) = 0;    // any not gone
-  virtual Result<bool> restores_from(const ResourceId& archive) = 0; // any whose first start is not over
-  virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;
+  /// Any that may still be started for the first time: it never was, and is not being deleted.
+  virtual Result<bool> restores_from(const ResourceId& archive) = 0;
+  virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;   // without gone
 };
 
-/// The narrow rows. `state` and `generation` in them are written through the table of their kind as well.
+/// The narrow rows. Writing a sandbox or an archive writes its lifetime too, with the id, state and generation of the
+/// resource; writing a lifetime here writes only that row.
 class LifetimeTable {
  public:
   virtual ~LifetimeTable() = default;
@@ -73,6 +75,7 @@ class TaskTable {
   virtual ~TaskTable() = default;
   virtual Result<Task> get(const TaskId& id) = 0;
   virtual Status insert(const Task& task) = 0;
+  /// What the task is (its place in the tree, verb, resource, source, birth) never changes.
   virtual Status update(const Task& task) = 0;
   virtual Result<std::vector<Task>> children(const TaskId& parent) = 0;             // by stage, id
   virtual Result<std::vector<Task>> tree(const TaskId& root) = 0;                   // by id: parents first

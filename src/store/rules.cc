@@ -35,10 +35,6 @@ bool same_identity(const Task& a, const Task& b) {
          a.resource == b.resource && a.workspace == b.workspace && a.source == b.source && a.created_at == b.created_at;
 }
 
-bool awaits_restore(const Sandbox& sandbox) {
-  return !sandbox.spec.restore_from.empty() && !sandbox.started_at && !ended(sandbox.resource.state);
-}
-
 Lifetime lifetime_of(const Resource& resource, Lifetime lifetime) {
   lifetime.id = resource.id;
   lifetime.state = resource.state;

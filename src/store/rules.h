@@ -22,9 +22,6 @@ Task released(Task task, Time now);
 /// What a task is: none of it changes after the insert.
 bool same_identity(const Task& a, const Task& b);
 
-/// It still needs the archive that it was created from.
-bool awaits_restore(const Sandbox& sandbox);
-
 /// The row of its kind decides; the narrow row repeats it where the hot writes look.
 Lifetime lifetime_of(const Resource& resource, Lifetime lifetime);
 

@@ -61,7 +61,8 @@ TEST_F(FakeTree, HybridLeavesVersionTwoAlone) {
   put("unified/cgroup.controllers", "hugetlb\n");
   put("unified/cgroup.procs", "");
 
-  EXPECT_THAT(Cgroups(folder_.path()).hierarchies(), ElementsAre(folder_.path() + "/freezer", folder_.path() + "/memory"));
+  EXPECT_THAT(Cgroups(folder_.path()).hierarchies(),
+              ElementsAre(folder_.path() + "/freezer", folder_.path() + "/memory"));
 }
 
 TEST_F(FakeTree, TakesAHierarchyOfTwoControllersOnce) {
@@ -148,19 +149,17 @@ TEST_F(FakeTree, NeverKillsAProcessThatTheKernelPutsElsewhere) {
 }
 
 TEST_F(FakeTree, GivesUpFreezingAndThawsAgain) {
-  version_1({"freezer", "pids"});
-  put("freezer/box/cgroup.procs", "1\n");
-  // A version 2 file that never says frozen stands for processes that do not stop.
-  TemporaryFolder two;
-  ASSERT_TRUE(os::write_file(two.path() + "/cgroup.controllers", "pids\n"));
-  ASSERT_TRUE(os::make_folders(two.path() + "/box"));
-  for (const auto& [name, text] : {std::pair{"cgroup.procs", "1\n"}, {"cgroup.freeze", "0"}, {"cgroup.events", "frozen 0\n"}})
-    ASSERT_TRUE(os::write_file(two.path() + "/box/" + name, text));
+  version_2("pids");
+  put("box/cgroup.procs", "1\n");
+  put("box/cgroup.freeze", "0");
+  // It never says frozen, as with processes that do not stop.
+  put("box/cgroup.events", "frozen 0\n");
 
-  const auto frozen = Cgroups(two.path()).freeze("box", Milliseconds(2));
+  const auto frozen = Cgroups(folder_.path()).freeze("box", Milliseconds(2));
 
+  ASSERT_FALSE(frozen);
   EXPECT_EQ(frozen.error().code, Code::busy);
-  EXPECT_EQ(*os::read_file(two.path() + "/box/cgroup.freeze"), "0");
+  EXPECT_EQ(get("box/cgroup.freeze"), "0");
 }
 
 TEST_F(FakeTree, ReadsUseOfBothVersions) {

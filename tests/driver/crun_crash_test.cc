@@ -67,7 +67,8 @@ std::vector<std::string> failpoints(const std::string& verb) {
 class CrunCrashTest : public CrunWorld {
  protected:
   /// Lets another process do one thing to the sandbox and die in the middle of it.
-  void die_at(const std::string& failpoint, const std::string& verb, const LaunchSpec& launch, const std::string& tar = {}) {
+  void die_at(const std::string& failpoint, const std::string& verb, const LaunchSpec& launch,
+              const std::string& tar = {}) {
     os::RunOptions run;
     run.argv = {"/proc/self/exe"};
     run.env = {"PATH=/usr/bin:/bin", "MAYFLY_FAILPOINT=" + failpoint,

@@ -44,7 +44,9 @@ TEST_F(CrunDriverTest, StartsASandboxThatRunsCommands) {
 
 TEST_F(CrunDriverTest, StartsAnAgentThatOutlivesTheServer) {
   const auto sandbox = started();
-  const auto before = agent_.spawn(sandbox.incarnation, {.argv = {"/bin/sleep", "1000"}, .env = {}, .cwd = "/", .input = {}, .name = {}, .timeout = {}});
+  Command sleep;
+  sleep.argv = {"/bin/sleep", "1000"};
+  const auto before = agent_.spawn(sandbox.incarnation, sleep);
   ASSERT_TRUE(before) << before.error().message;
   restart();
 
@@ -183,7 +185,9 @@ TEST_F(CrunDriverTest, LeavesNoZombieToASubreaper) {
   ::kill(died_pid, SIGKILL);
   siginfo_t info{};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(died_pid), &info, WEXITED | WNOWAIT), 0);
-  ASSERT_TRUE(driver_->release(died.incarnation));
+  ASSERT_TRUE(driver_->kill(died.incarnation));
+  const auto released = driver_->release(died.incarnation);
+  ASSERT_TRUE(released) << released.error().message;
 
   EXPECT_FALSE(crun::facts_of(killed_pid));
   EXPECT_FALSE(crun::facts_of(died_pid));

@@ -18,10 +18,11 @@ using ::testing::Not;
 
 namespace {
 
+/// Where a link below /proc/PID leads; empty when it went away meanwhile.
 std::string link_of(int pid, const std::string& name) {
   char target[256] = {};
-  EXPECT_GT(::readlink(("/proc/" + std::to_string(pid) + "/" + name).c_str(), target, sizeof target - 1), 0) << name;
-  return target;
+  const auto path = "/proc/" + std::to_string(pid) + "/" + name;
+  return ::readlink(path.c_str(), target, sizeof target - 1) > 0 ? target : "";
 }
 
 /// The limit as the kernel has it: (version 1 file, version 2 file) in the sandbox's groups.
@@ -47,8 +48,10 @@ TEST_F(CrunIsolationTest, HasNamespacesOfItsOwn) {
   const auto sandbox = started();
   const int pid = first_process(sandbox);
 
-  for (const char* type : {"pid", "ipc", "uts", "mnt", "net", "cgroup", "user"})
-    EXPECT_NE(link_of(pid, std::string("ns/") + type), link_of(::getpid(), std::string("ns/") + type)) << type;
+  for (const std::string type : {"pid", "ipc", "uts", "mnt", "net", "cgroup", "user"}) {
+    EXPECT_THAT(link_of(pid, "ns/" + type), HasSubstr(type));
+    EXPECT_NE(link_of(pid, "ns/" + type), link_of(::getpid(), "ns/" + type)) << type;
+  }
 }
 
 TEST_F(CrunIsolationTest, HoldsTheLimitsItWasGiven) {
@@ -58,7 +61,8 @@ TEST_F(CrunIsolationTest, HoldsTheLimitsItWasGiven) {
   const auto group = crun::container_name(sandbox.incarnation);
 
   EXPECT_EQ(kernel_limit(group, "memory.limit_in_bytes", "memory.max"), "134217728\n");
-  EXPECT_THAT(kernel_limit(group, "memory.memsw.limit_in_bytes", "memory.swap.max"), ::testing::AnyOf("134217728\n", "0\n"));
+  EXPECT_THAT(kernel_limit(group, "memory.memsw.limit_in_bytes", "memory.swap.max"),
+              ::testing::AnyOf("134217728\n", "0\n"));
   EXPECT_THAT(kernel_limit(group, "cpu.cfs_quota_us", "cpu.max"), ::testing::AnyOf("25000\n", "25000 100000\n"));
   EXPECT_EQ(kernel_limit(group, "pids.max", "pids.max"), "32\n");
 }
@@ -144,9 +148,9 @@ TEST_F(CrunIsolationTest, NeverWritesToTheImage) {
   const auto file = layout_.image(image_.digest) + "/rootfs/etc/passwd";
   const auto before = *os::read_file(file);
 
-  const auto outcome = inside(sandbox, "echo evil >> /etc/passwd && rm /bin/busybox && tail -n 1 /etc/passwd 2>/dev/null; echo $?");
+  const auto outcome = inside(sandbox, "echo evil >> /etc/passwd && rm /bin/busybox");
 
-  EXPECT_THAT(outcome.out, Not(HasSubstr("Read-only"))) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(*os::read_file(file), before);
   EXPECT_TRUE(os::read_file(layout_.image(image_.digest) + "/rootfs/bin/busybox"));
   EXPECT_THAT(*os::read_file(upper(sandbox) + "/etc/passwd"), HasSubstr("evil"));
@@ -224,14 +228,11 @@ TEST_F(CrunIsolationTest, PassesTheListenerAndNoOtherDescriptor) {
   const auto sandbox = started();
   const int pid = first_process(sandbox);
 
+  for (const char* standard : {"fd/0", "fd/1", "fd/2"}) EXPECT_EQ(link_of(pid, standard), "/dev/null");
+  EXPECT_THAT(link_of(pid, "fd/3"), HasSubstr("socket:"));
   const auto inherited = *os::list_folder("/proc/" + std::to_string(pid) + "/fd");
-
-  for (const auto& fd : inherited) {
-    const auto target = link_of(pid, "fd/" + fd);
-    EXPECT_THAT(target, Not(HasSubstr(folder_.path()))) << fd;
-    const bool standard = fd == "0" || fd == "1" || fd == "2";
-    EXPECT_EQ(target == "/dev/null", standard) << fd << " is " << target;
-  }
+  for (const auto& fd : inherited)
+    EXPECT_THAT(link_of(pid, "fd/" + fd), Not(HasSubstr(folder_.path()))) << fd;
 }
 
 TEST_F(CrunIsolationTest, ShowsNoPathOfTheHost) {

@@ -46,9 +46,10 @@ TEST(CrunLayout, ReadsItsNamesBack) {
 }
 
 TEST(CrunLayout, TakesNothingElseForItsOwn) {
-  for (const char* name : {"", "mayfly-", "mayfly-inst-helpers", "mayfly-inst-0190f2d4c7a87000800000000000abcd-",
-                           "mayfly-inst-0190f2d4c7a87000800000000000abcd-x", "other-inst-0190f2d4c7a87000800000000000abcd-1",
-                           "mayfly--0190f2d4c7a87000800000000000abcd-1"})
+  const std::string uid = "0190f2d4c7a87000800000000000abcd";
+  for (const auto& name : {std::string(), std::string("mayfly-"), std::string("mayfly-inst-helpers"),
+                           "mayfly-inst-" + uid + "-", "mayfly-inst-" + uid + "-x", "other-inst-" + uid + "-1",
+                           "mayfly--" + uid + "-1"})
     EXPECT_FALSE(parse_container_name(name)) << name;
   for (const char* tag : {"", "overlay", "a/b/c", "/0190f2d4c7a87000800000000000abcd/1",
                           "inst/0190f2d4c7a87000800000000000abcd/", "inst/0190f2d4c7a87000800000000000abc/1"})

@@ -122,6 +122,8 @@ LaunchSpec CrunWorld::started(int generation) {
   auto spec = launch(generation);
   const auto answer = driver_->start(spec);
   EXPECT_TRUE(answer) << answer.error().message;
+  // crun's last process may take a moment longer than the agent's answer.
+  EXPECT_TRUE(driver_->settle_helpers());
   return spec;
 }
 
@@ -144,7 +146,8 @@ DeletePermit CrunWorld::waiver(const LaunchSpec& launch) const {
 
 os::RunOutcome CrunWorld::inside(const LaunchSpec& launch, const std::string& line) {
   os::RunOptions run;
-  run.argv = {"crun", "--root", layout_.states(), "exec", crun::container_name(launch.incarnation), "/bin/sh", "-c", line};
+  run.argv = {"crun", "--root", layout_.states(), "exec", crun::container_name(launch.incarnation), "/bin/sh", "-c",
+              line};
   auto outcome = os::run(run);
   EXPECT_TRUE(outcome) << outcome.error().message;
   return outcome ? *outcome : os::RunOutcome{};

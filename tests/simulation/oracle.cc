@@ -16,10 +16,11 @@ void Oracle::extended(const ResourceId& id, Time promised) {
 
 void Oracle::lifetime_set(const Sandbox& sandbox) {
   promised_.erase(sandbox.resource.id);
-  if (sandbox.lifetime.expires_at) promised_[sandbox.resource.id] = *sandbox.lifetime.expires_at;
+  // What stands still has only its retention, and that is no promise about running.
+  if (sandbox.lifetime.expires_at && !sandbox.lifetime.halted_at) promised_[sandbox.resource.id] = *sandbox.lifetime.expires_at;
 }
 
-void Oracle::halted_or_started(const ResourceId& id) { promised_.erase(id); }
+void Oracle::promise_ends(const ResourceId& id) { promised_.erase(id); }
 
 void Oracle::delete_accepted(const ResourceId& id) {
   deleted_.insert(id);
@@ -59,7 +60,8 @@ void Oracle::check_sandbox(const Sandbox& sandbox, const Host& host, Time now, b
   const auto& id = sandbox.resource.id;
   const auto state = sandbox.resource.state;
   if (state != sandbox.lifetime.state) report("a row and its lifetime disagree: " + id.text);
-  if (sandbox.ending) {
+  if (sandbox.ending && endings_[id] != sandbox.ending->at) {
+    endings_[id] = sandbox.ending->at;
     static const std::set<std::string> relative = {"max_age", "idle"};
     const auto promise = promised_.find(id);
     if (relative.contains(sandbox.ending->reason) && promise != promised_.end() && sandbox.ending->at < promise->second)
@@ -84,7 +86,11 @@ void Oracle::check_tasks(const memory::Rows& rows, bool at_rest, const Report& r
   for (const auto& [id, task] : rows.tasks) {
     if (task.phase == Phase::completed) completed_.insert(id);
     if (!task.parent) {
-      if (at_rest && status_of(task.phase) != TaskStatus::completed && status_of(task.phase) != TaskStatus::failed)
+      const bool waits_for_a_restore = std::any_of(rows.tasks.begin(), rows.tasks.end(), [&](const auto& other) {
+        return other.second.parent == id && other.second.work.error_code == "in_use";
+      });
+      if (at_rest && status_of(task.phase) != TaskStatus::completed && status_of(task.phase) != TaskStatus::failed &&
+          !waits_for_a_restore)
         report("C1: the delete " + id.text + " is " + std::string(name(task.phase)) + " at rest");
       continue;
     }

@@ -20,7 +20,7 @@ class Oracle {
   void created(const Sandbox& sandbox);
   void extended(const ResourceId& id, Time promised);
   void lifetime_set(const Sandbox& sandbox);
-  void halted_or_started(const ResourceId& id);      // the promise is about running time; a stop by request ends it
+  void promise_ends(const ResourceId& id);           // somebody asks for a shorter life, or for a stop
   void delete_accepted(const ResourceId& id);
 
   /// Bytes are about to be gone for ever.
@@ -36,6 +36,7 @@ class Oracle {
   void check_host(const memory::Rows& rows, const Host& host, const Report& report) const;
 
   std::map<ResourceId, Time> promised_;
+  std::map<ResourceId, Time> endings_;               // seen so far: each is judged once
   std::set<ResourceId> created_;
   std::set<ResourceId> deleted_;
   std::set<TaskId> completed_;

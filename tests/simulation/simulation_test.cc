@@ -27,6 +27,7 @@ TEST(Simulation, NoSeedBreaksAnInvariant) {
     for (const auto& violation : world.violations()) ADD_FAILURE() << "seed " << seed << ": " << violation;
     events += world.trace().length();
     crashes += world.crashes();
+    if (HasFailure() && count == 1) std::cout << world.story();
     ASSERT_FALSE(HasFailure()) << "see it again with MAYFLY_SEED=" << seed;
   }
   std::cout << count << " seeds, " << events << " events, " << crashes << " crashes, 0 violations\n";

@@ -146,6 +146,8 @@ void World::client_acts() {
       break;
     case 5:
       attempt("set", [&] {
+        // It may take effect without an answer, if the server dies in between: the old promise ends with the asking.
+        oracle_.promise_ends({id});
         auto set = sandboxes.set_lifetime(caller(), id, [&](LifetimePolicy& policy) {
           policy.max_age = std::chrono::seconds(1 + chance_.below(600));
         });
@@ -167,9 +169,8 @@ void World::client_acts() {
     case 9: attempt("resume", [&] { return sandboxes.resume(caller(), id); }); break;
     case 10:
       attempt("stop or start", [&] {
-        auto moved = chance_.percent(50) ? sandboxes.stop(caller(), id) : sandboxes.start(caller(), id);
-        if (moved) oracle_.halted_or_started({id});
-        return moved;
+        oracle_.promise_ends({id});
+        return chance_.percent(50) ? sandboxes.stop(caller(), id) : sandboxes.start(caller(), id);
       });
       break;
     case 11: case 12:
@@ -262,6 +263,20 @@ void World::settle_down() {
     attempt("fast", [&] { return life_->worker.run_once(Lane::fast); });
     attempt("slow", [&] { return life_->worker.run_once(Lane::slow); });
   }
+}
+
+std::string World::story() const {
+  std::string text;
+  for (const auto& [id, event] : store_.snapshot().events) {
+    text += format(event.at) + " " + event.subject.text + " " + event.type;
+    for (const auto& [key, value] : event.data) text += " " + key + "=" + value;
+    text += "\n";
+  }
+  for (const auto& [id, task] : store_.snapshot().tasks)
+    if (status_of(task.phase) != TaskStatus::completed)
+      text += id.text + " of " + task.resource.text + " " + std::string(name(task.verb)) + " is " +
+              std::string(name(task.phase)) + ", claim " + std::to_string(task.work.claim) + " " + task.work.last_error + "\n";
+  return text;
 }
 
 void World::check(bool at_rest) {

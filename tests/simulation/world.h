@@ -53,6 +53,8 @@ class World {
   const std::vector<std::string>& violations() const { return violations_; }
   const Trace& trace() const { return trace_; }
   int crashes() const { return crashes_; }
+  /// The audit log as it stands: what a failing seed is read by.
+  std::string story() const;
 
  private:
   void draw_faults();

@@ -201,7 +201,8 @@ std::string as_text(const Resource& r) {
 std::string as_text(const Lifetime& l) {
   std::ostringstream out;
   line(out, "life", l.id.text + " " + std::string(name(l.state)) + " " + std::to_string(l.generation));
-  line(out, "policy", text(l.policy.max_age) + " " + text(l.policy.idle) + " " + text(l.policy.at) + " " + text(l.policy.limit));
+  line(out, "policy",
+       text(l.policy.max_age) + " " + text(l.policy.idle) + " " + text(l.policy.at) + " " + text(l.policy.limit));
   for (const auto action : l.policy.actions) line(out, "action", std::string(name(action)));
   line(out, "clocks", text(l.born_at) + " " + text(l.max_at) + " " + text(l.limit_at) + " " + text(l.keep_until));
   line(out, "active", text(l.active_at) + " " + std::string(name(l.active_by)));
@@ -226,7 +227,8 @@ std::string as_text(const Archive& a) {
   std::ostringstream out;
   out << as_text(a.resource) << as_text(a.lifetime);
   line(out, "spec", text(a.spec));
-  line(out, "sandbox", a.sandbox.text + " " + a.sandbox_name + " " + std::to_string(a.layer) + " " + std::to_string(a.generation));
+  line(out, "sandbox", a.sandbox.text + " " + a.sandbox_name);
+  line(out, "layer", std::to_string(a.layer) + " " + std::to_string(a.generation));
   line(out, "bytes", a.key + " " + std::to_string(a.stored_bytes) + " " + text(a.verified_at));
   line(out, "content", a.content.digest + " " + std::to_string(a.content.entries) + " " +
                            std::to_string(a.content.content_bytes) + " " + std::to_string(a.content.left_out));

@@ -130,7 +130,9 @@ TEST_P(RecordTables, KeepOnePermitForEachLayer) {
   EXPECT_EQ(permit(second)->waiver(), event_id(5));
   EXPECT_FALSE(permit({"other", uid_of(sandbox_id(1)), 1}));
 
-  write(store(), [&](Transaction& t) { return t.archives().put_permit(DeletePermit::from_waiver(layer, 4, event_id(6))); });
+  write(store(), [&](Transaction& t) {
+    return t.archives().put_permit(DeletePermit::from_waiver(layer, 4, event_id(6)));
+  });
   EXPECT_TRUE(permit(layer)->covers(layer, 4));
   EXPECT_FALSE(permit(layer)->archive());
 

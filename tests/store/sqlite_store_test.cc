@@ -8,7 +8,6 @@
 #include <sqlite3.h>
 
 #include "store/given.h"
-#include "store/sql/migration.h"
 #include "store/sqlite/store.h"
 
 namespace mayfly {
@@ -180,7 +179,11 @@ TEST_F(SqliteStoreTest, EmptiesItsLogWhileNobodyAsks) {
                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr),
             SQLITE_OK);
   int rows = 0;
-  EXPECT_EQ(sqlite3_exec(raw, "SELECT * FROM setting", [](void* count, int, char**, char**) { return ++*static_cast<int*>(count), 0; }, &rows, nullptr), SQLITE_OK);
+  const auto count = [](void* seen, int, char**, char**) {
+    ++*static_cast<int*>(seen);
+    return 0;
+  };
+  EXPECT_EQ(sqlite3_exec(raw, "SELECT * FROM setting", count, &rows, nullptr), SQLITE_OK);
   sqlite3_close(raw);
   EXPECT_EQ(rows, 1);
 }
@@ -239,100 +242,6 @@ TEST_F(SqliteStoreTest, LendsItsReadersOneAtATimeAndNotForEver) {
   }));
 
   must(store->read([](Transaction&) { return Status(); }));
-}
-
-class Migrations : public SqliteStoreTest {
- protected:
-  std::unique_ptr<SqliteDatabase> database() { return must(SqliteDatabase::open({.path = options.path})); }
-  static std::string versions(sql::Database& database) {
-    std::string text;
-    must(database.query("SELECT version FROM schema_version ORDER BY version", {},
-                        [&](sql::Row& row) { text += std::to_string(row.integer()) + " "; }));
-    return text;
-  }
-  const std::vector<sql::Migration> one = {{1, "CREATE TABLE a (x BIGINT NOT NULL PRIMARY KEY) {clustered};"}};
-  const std::vector<sql::Migration> two = {one[0], {2, "ALTER TABLE a ADD COLUMN y TEXT; UPDATE a SET y = 'new';"}};
-  const std::vector<sql::Migration> broken = {one[0], two[1], {3, "CREATE TABLE b (x BIGINT); CREATE TABLE a (x BIGINT);"}};
-};
-
-TEST_F(Migrations, GoFromTheVersionThatIsThereToTheLast) {
-  auto db = database();
-  must(sql::migrate(*db, one, at(1)));
-  must(db->exec("INSERT INTO a (x) VALUES ($1)", {5}));
-
-  must(sql::migrate(*db, two, at(2)));
-  must(sql::migrate(*db, two, at(3)));
-
-  EXPECT_EQ(versions(*db), "1 2 ");
-  EXPECT_EQ(must(db->first("SELECT y FROM a", {}, [](sql::Row& row) { return row.text(); })), "new");
-}
-
-TEST_F(Migrations, LeaveNothingOfAStepThatFails) {
-  auto db = database();
-
-  EXPECT_NE(sql::migrate(*db, broken, at(1)).error().message.find("schema version 3"), std::string::npos);
-
-  EXPECT_EQ(versions(*db), "1 2 ");
-  EXPECT_TRUE(db->autocommit());
-  EXPECT_FALSE(must(db->any("SELECT 1 FROM sqlite_schema WHERE name = 'b'", {})));
-}
-
-TEST_F(Migrations, RefuseANewerSchemaAndSayWhatToDo) {
-  must(sql::migrate(*database(), two, at(1)));
-
-  const auto refused = sql::migrate(*database(), one, at(1));
-
-  EXPECT_EQ(outcome(refused), "unsupported schema_too_new");
-  EXPECT_NE(refused.error().message.find("schema version 2"), std::string::npos);
-  EXPECT_NE(refused.error().message.find("up to 1"), std::string::npos);
-}
-
-TEST_F(Migrations, RefuseToOpenAStoreOfTheFuture) {
-  open();
-  must(database()->exec("INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)", {999, 0}));
-
-  EXPECT_EQ(outcome(SqliteStore::open(options, clock)), "unsupported schema_too_new");
-}
-
-TEST_F(Migrations, HaveVersionsThatGrowByOne) {
-  int expected = 1;
-  for (const auto& step : sql::migrations()) EXPECT_EQ(step.version, expected++);
-}
-
-/// What SQLite says it would do for a statement.
-class Plans : public SqliteStoreTest {};
-
-TEST_F(Plans, UseAnIndexForWhatRunsAllTheTime) {
-  open();
-  auto db = must(SqliteDatabase::open({.path = options.path}));
-  const std::pair<const char*, const char*> rows[] = {
-      {"SELECT id FROM cleanup_task WHERE queue = 'fast' AND next_attempt_at <= 5 ORDER BY next_attempt_at, id", "cleanup_task_queue"},
-      {"SELECT id FROM cleanup_task WHERE claim <> 0 AND claim <> 7", "cleanup_task_claimed"},
-      {"SELECT * FROM cleanup_task WHERE parent = 'p' AND parent <> '' ORDER BY stage, id", "cleanup_task_children"},
-      {"SELECT * FROM cleanup_task WHERE workspace = 'w' AND id < 'z' ORDER BY id DESC", "cleanup_task_by_workspace"},
-      {"SELECT status, COUNT(*) FROM cleanup_task WHERE resource_level = 1 GROUP BY status", "cleanup_task_by_status"},
-      {"SELECT id FROM sandbox WHERE queue = 'fast' AND next_attempt_at <= 5 ORDER BY next_attempt_at, id", "sandbox_queue"},
-      {"SELECT * FROM lifetime WHERE wake_at <= 5 ORDER BY wake_at, id", "lifetime_wake"},
-      {"SELECT wake_at FROM lifetime WHERE wake_at > 5 ORDER BY wake_at LIMIT 1", "lifetime_wake"},
-      {"SELECT * FROM resource r WHERE r.workspace = 'w' AND r.kind = 'sandbox' AND r.state <> 'gone' ORDER BY r.id DESC", "resource_live_by_workspace"},
-      {"SELECT * FROM resource r JOIN sandbox s ON s.id = r.id JOIN lifetime l ON l.id = r.id WHERE r.workspace = 'w' AND r.kind = 'sandbox' AND r.state <> 'gone' AND r.id < 'z' ORDER BY r.id DESC LIMIT 5", "resource_live_by_workspace"},
-      {"SELECT * FROM resource r JOIN sandbox s ON s.id = r.id JOIN lifetime l ON l.id = r.id WHERE r.workspace = 'w' AND r.kind = 'sandbox' AND r.state = 'gone' AND r.id < 'z' ORDER BY r.id DESC LIMIT 5", "resource_gone_by_workspace"},
-      {"SELECT * FROM sandbox s JOIN resource r ON r.id = s.id JOIN lifetime l ON l.id = s.id WHERE s.queue = 'fast' AND s.next_attempt_at <= 5 ORDER BY s.next_attempt_at, s.id LIMIT 5", "sandbox_queue"},
-      {"SELECT * FROM resource r JOIN sandbox s ON s.id = r.id JOIN lifetime l ON l.id = r.id WHERE r.kind = 'sandbox' AND r.state <> 'gone' AND r.id > 'a' ORDER BY r.id LIMIT 5", "resource_live "},
-      {"SELECT 1 FROM resource r CROSS JOIN sandbox s WHERE r.kind = 'sandbox' AND r.state <> 'gone' AND s.id = r.id AND s.image_digest = 'd' LIMIT 1", "resource_live "},
-      {"SELECT 1 FROM sandbox s JOIN resource r ON r.id = s.id WHERE s.restore_from = 'a' AND s.restore_from <> '' AND s.started_at IS NULL AND r.state NOT IN ('deleting', 'gone') LIMIT 1", "sandbox_unrestored"},
-      {"SELECT state, COUNT(*) FROM resource WHERE kind = 'sandbox' AND state <> 'gone' GROUP BY state", "COVERING INDEX resource_live "},
-      {"SELECT 1 FROM resource WHERE workspace = 'w' AND kind = 'sandbox' AND held_name = 'n'", "resource_held_name"},
-  };
-  for (const auto& [text, index] : rows) {
-    std::string plan;
-    must(db->query("EXPLAIN QUERY PLAN " + std::string(text), {}, [&](sql::Row& row) {
-      for (int i = 0; i < 3; ++i) row.integer();
-      plan += row.text() + "; ";
-    }));
-    EXPECT_NE(plan.find(index), std::string::npos) << text << "\n" << plan;
-    EXPECT_EQ(plan.find("TEMP B-TREE FOR ORDER BY"), std::string::npos) << text << "\n" << plan;
-  }
 }
 
 }  // namespace

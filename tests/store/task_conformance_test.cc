@@ -44,7 +44,8 @@ TEST_P(TaskTables, KeepEveryMember) {
 TEST_P(TaskTables, RefuseAKnownIdAndMissAnUnknownOne) {
   given(given_task(1));
 
-  EXPECT_EQ(outcome(store().write([](Transaction& t) { return t.tasks().insert(given_task(1)); })), "conflict id_taken");
+  EXPECT_EQ(outcome(store().write([](Transaction& t) { return t.tasks().insert(given_task(1)); })),
+            "conflict id_taken");
   EXPECT_EQ(outcome(store().read([](Transaction& t) { return t.tasks().get(task_id(2)); })), "not_found");
 }
 

@@ -48,7 +48,8 @@ Status Cgroups::kill(const std::string& name, Milliseconds patience) const {
   for (;;) {
     const auto pids = TRY(members(name));
     if (pids.empty()) return {};
-    if (Clock::now() > deadline) return fail(Code::busy, "kill " + name + ": still there is " + describe_process(pids.front()));
+    if (Clock::now() > deadline)
+      return fail(Code::busy, "kill " + name + ": still there is " + describe_process(pids.front()));
 
     if (mode_ == Mode::v2) {
       os::Fd all(::open(file({}, name, "cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));

@@ -54,10 +54,12 @@ Status CrunDriver::discard(const LayerRef& layer, const DeletePermit& permit) {
   TRY(own(layer.instance));
   const auto folder = layout_.layer(layer);
   if (!permit.covers(layer, permit.generation()))
-    return fail(Code::conflict, "discard layer " + trash_name(layer) + ": the permit is for " + trash_name(permit.layer()));
+    return fail(Code::conflict,
+                "discard layer " + trash_name(layer) + ": the permit is for " + trash_name(permit.layer()));
   if (const int last = last_generation(folder); last > permit.generation())
     return fail(Code::conflict, "discard layer " + trash_name(layer) + ": generation " + std::to_string(last) +
-                                    " wrote to it after the permit for generation " + std::to_string(permit.generation()));
+                                    " wrote to it, the permit is for generation " +
+                                    std::to_string(permit.generation()));
   TRY(refuse_mounted(layer));
   if (!exists(folder)) return {};
   FAILPOINT("crun.discard.before_move");
@@ -93,7 +95,8 @@ Result<ManifestSummary> CrunDriver::import_layer(const LayerRef& layer, Source& 
   TRY(refuse_mounted(layer));
   // The first start of a restored sandbox may have died between the import and its record, and imports again.
   if (const int last = last_generation(place); last > 1)
-    return fail(Code::conflict, "import into layer " + trash_name(layer) + ": generation " + std::to_string(last) + " ran on it");
+    return fail(Code::conflict,
+                "import into layer " + trash_name(layer) + ": generation " + std::to_string(last) + " ran on it");
 
   const auto fresh = layout_.trash() + "/" + trash_name(layer) + ".import";
   const auto stale = fresh + ".old";

@@ -74,7 +74,8 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
   if (TRY(adopt(incarnation))) return Started{caveats(launch, limits), true};
 
   // Whatever is there of this generation was left by a start that died; nothing of it is worth keeping.
-  if (::access(layout_.run(incarnation).c_str(), F_OK) == 0 || !cgroups_.folders_of(container_name(incarnation)).empty()) {
+  if (::access(layout_.run(incarnation).c_str(), F_OK) == 0 ||
+      !cgroups_.folders_of(container_name(incarnation)).empty()) {
     TRY(kill(incarnation));
     TRY(release(incarnation));
   }

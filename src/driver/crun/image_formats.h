@@ -21,7 +21,8 @@ struct ImageSettings {
 };
 
 /// Unpacks `path` (tar in any form, or a folder with an OCI layout) into `work`/rootfs; `work` is an empty folder.
-/// Every blob of an OCI layout must have the digest it is named by. Code::invalid: not an image; too_large: past a limit.
+/// Every blob of an OCI layout must have the digest it is named by. Code::invalid: not an image; too_large: past a
+/// limit.
 Result<ImageSettings> unpack_image(const std::string& path, const std::string& work, const ImageLimits& limits);
 
 /// Makes what a container needs to find in its root: mount points that are real folders, and the agent's.

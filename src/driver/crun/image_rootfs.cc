@@ -63,7 +63,8 @@ class ContentLines : public Sink {
       pending_.erase(0, end + 1);
       // Quotes inside names are escaped in a manifest, so neither text can be part of one.
       constexpr std::string_view time = ",\"mtime_ns\":";
-      if (const auto at = line.find(time); at != std::string::npos && line.find("\",\"type\":\"folder\"") != std::string::npos)
+      const auto at = line.find(time);
+      if (at != std::string::npos && line.find("\",\"type\":\"folder\"") != std::string::npos)
         line.erase(at, line.find_first_not_of("-0123456789", at + time.size()) - at);
       hash_.update(line);
     }
@@ -96,12 +97,13 @@ Status make_busybox_rootfs(const std::string& busybox, const std::string& rootfs
   os::RunOptions listing;
   listing.argv = {busybox, "--list"};
   const auto applets = TRY(os::run(listing));
-  if (applets.exit_code != 0) return fail(Code::unsupported, busybox + " --list ended with " + std::to_string(applets.exit_code));
+  if (applets.exit_code != 0)
+    return fail(Code::unsupported, busybox + " --list ended with " + std::to_string(applets.exit_code));
 
   TRY(os::make_folders(rootfs));
   const auto root = TRY(os::open(rootfs, O_RDONLY | O_DIRECTORY));
-  for (const char* name : {"bin", "sbin", "etc", "home", "usr", "usr/bin", "usr/sbin", "usr/local", "usr/local/bin", "var",
-                           "var/log", "mnt", "opt", "run"})
+  for (const char* name : {"bin", "sbin", "etc", "home", "usr", "usr/bin", "usr/sbin", "usr/local", "usr/local/bin",
+                           "var", "var/log", "mnt", "opt", "run"})
     TRY(ensure_folder(root, name, 0755));
   TRY(ensure_folder(root, "var/tmp", 01777));
   TRY(put_file(root, "bin/busybox", program, 0755));

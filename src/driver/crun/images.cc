@@ -59,7 +59,8 @@ Result<Image> crun::read_image(const std::string& folder) {
   image.env = reader.optional_string_map("env", 100'000, any).value_or(image.env);
   image.workdir = reader.string("workdir", any);
   image.bytes = reader.integer("bytes");
-  if (auto whole = reader.finish(); !whole) return tl::unexpected(in_context("read " + folder + "/image.json", whole.error()));
+  const auto whole = reader.finish();
+  if (!whole) return tl::unexpected(in_context("read " + folder + "/image.json", whole.error()));
   return image;
 }
 

@@ -80,7 +80,8 @@ Result<int> await_child(pid_t pid, const CrunCall& call) {
   pid_t waited;
   while ((waited = ::waitpid(pid, &status, 0)) < 0 && errno == EINTR) continue;
   if (!in_time)
-    return fail(Code::timed_out, "run " + call.argv[0] + ": not done in " + std::to_string(call.patience.count()) + " ms");
+    return fail(Code::timed_out,
+                "run " + call.argv[0] + ": not done in " + std::to_string(call.patience.count()) + " ms");
   if (waited < 0) return -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -119,7 +120,8 @@ Result<int> run_crun(const CrunCall& call) {
   if (pid < 0) return tl::unexpected(errno_error(clone_trouble, "start " + call.argv[0]));
 
   auto ended = await_child(pid, call);
-  if (child.trouble) return tl::unexpected(errno_error(child.trouble, std::string(child.step) + " for " + call.argv[0]));
+  if (child.trouble)
+    return tl::unexpected(errno_error(child.trouble, std::string(child.step) + " for " + call.argv[0]));
   return ended;
 }
 

@@ -95,7 +95,7 @@ Status mount_by_descriptor(const OverlayPlan& plan, const os::Fd& image, const o
     const int trouble = errno;
     char told[256] = {};
     const auto length = ::read(context.get(), told, sizeof told - 1);  // the kernel's own words, if it has any
-    auto error = errno_error(trouble, std::string("set up the overlay for ") + merged(plan) + " (" + (key ? key : "create") + ")");
+    auto error = errno_error(trouble, "set up the overlay for " + merged(plan) + " (" + (key ? key : "create") + ")");
     if (length > 0) error.message += std::string("; ") + told;
     if (trouble == EINVAL) error.code = Code::unsupported;
     return tl::unexpected(std::move(error));

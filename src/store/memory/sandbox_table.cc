@@ -114,7 +114,8 @@ Result<bool> MemorySandboxTable::uses_image(const std::string& digest) {
 Result<bool> MemorySandboxTable::restores_from(const ResourceId& archive) {
   const auto& rows = draft_.rows().sandboxes;
   return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
-    return rules::awaits_restore(row.second) && row.second.spec.restore_from == archive.text;
+    const Sandbox& sandbox = row.second;
+    return awaits_restore(sandbox) && !rules::ended(sandbox.resource.state) && sandbox.spec.restore_from == archive.text;
   });
 }
 

@@ -94,7 +94,7 @@ Result<std::vector<Archive>> SqlArchiveTable::list(const ArchiveFilter& filter, 
 Result<std::vector<Archive>> SqlArchiveTable::scan(const std::string& after, std::size_t limit) {
   static const auto text = select + R"(
       WHERE r.kind = 'archive'
-      AND r.state <> 'gone'
+      AND r.gone = 0
       AND r.id > $1
       ORDER BY r.id
       LIMIT $2)";
@@ -107,7 +107,7 @@ Result<bool> SqlArchiveTable::needs_image(const std::string& digest) {
       FROM resource r
       CROSS JOIN archive a
       WHERE r.kind = 'archive'
-      AND r.state <> 'gone'
+      AND r.gone = 0
       AND a.id = r.id
       AND a.image_digest = $1
       LIMIT 1)",

@@ -42,7 +42,8 @@ void append_spec(std::vector<Parameter>& parameters, const SandboxSpec& spec) {
 
 std::string qualified(std::string_view table, std::string_view columns) {
   std::string text;
-  for (const auto name : split(columns)) text += (text.empty() ? "" : ", ") + std::string(table) + "." + std::string(name);
+  for (const auto name : split(columns))
+    text += (text.empty() ? "" : ", ") + std::string(table) + "." + std::string(name);
   return text;
 }
 

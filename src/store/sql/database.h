@@ -126,7 +126,8 @@ class Database {
   virtual std::string_view clustered() const = 0;
 
   template <class Read>
-  auto all(std::string_view sql, Parameters parameters, Read read) -> Result<std::vector<std::invoke_result_t<Read, Row&>>> {
+  auto all(std::string_view sql, Parameters parameters, Read read)
+      -> Result<std::vector<std::invoke_result_t<Read, Row&>>> {
     std::vector<std::invoke_result_t<Read, Row&>> rows;
     TRY(query(sql, parameters, [&](Row& row) { rows.push_back(read(row)); }));
     return rows;

@@ -64,14 +64,14 @@ Result<Lifetime> SqlLifetimeTable::get(const ResourceId& id) {
 }
 
 Status SqlLifetimeTable::update(const Lifetime& lifetime) {
-  static const auto text = update_text("lifetime", plain_columns) + " RETURNING wake_at";
-  const auto stored = TRY(database_.first(text, plain_values(lifetime), [](Row& row) { return row.optional_time(); }));
-  CHECK(stored.has_value());
-  if (*stored == lifetime.wake_at) return {};
+  static const auto text = update_text("lifetime", plain_columns);
+  const auto changed = TRY(database_.exec(text, plain_values(lifetime)));
+  CHECK(changed == 1);
   TRY(database_.exec(R"(
       UPDATE lifetime
       SET wake_at = $2
-      WHERE id = $1)",
+      WHERE id = $1
+      AND wake_at IS DISTINCT FROM $2)",
                      {lifetime.id, lifetime.wake_at}));
   return {};
 }

@@ -11,6 +11,8 @@ std::optional<std::string_view> held_name(const Resource& resource) {
   return resource.name;
 }
 
+bool gone(const Resource& resource) { return resource.state == State::gone; }
+
 Result<bool> held_by_another(Database& database, const Resource& resource) {
   return database.any(R"(
       SELECT 1
@@ -37,6 +39,7 @@ struct Indexed {
   std::string workspace;
   std::string name;
   std::optional<std::string> held_name;
+  bool gone = false;
   std::string labels;
 };
 
@@ -46,6 +49,7 @@ Indexed read_indexed(Row& row) {
   found.workspace = row.text();
   found.name = row.text();
   found.held_name = row.optional_text();
+  found.gone = row.flag();
   found.labels = row.text();
   return found;
 }
@@ -55,9 +59,10 @@ Status update_indexed(Database& database, const Resource& resource) {
     return tl::unexpected(rules::name_taken(describe(resource.kind).name, resource.name));
   TRY(database.exec(R"(
       UPDATE resource
-      SET parent = $2, workspace = $3, name = $4, held_name = $5
+      SET parent = $2, workspace = $3, name = $4, held_name = $5, gone = $6
       WHERE id = $1)",
-                    {resource.id, resource.parent, resource.workspace, resource.name, held_name(resource)}));
+                    {resource.id, resource.parent, resource.workspace, resource.name, held_name(resource),
+                     gone(resource)}));
   return {};
 }
 
@@ -83,13 +88,14 @@ Resource read_resource(Row& row) {
 Status insert_resource(Database& database, const Resource& resource) {
   const auto inserted = TRY(database.exec(R"(
       INSERT INTO resource (id, kind, parent, workspace, name, held_name, state, generation, labels, created_at,
-                            updated_at, deleted_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                            updated_at, deleted_at, gone)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
       ON CONFLICT DO NOTHING)",
                                           {resource.id, describe(resource.kind).name, resource.parent,
                                            resource.workspace, resource.name, held_name(resource),
                                            name(resource.state), resource.generation, to_json(resource.labels),
-                                           resource.created_at, resource.updated_at, resource.deleted_at}));
+                                           resource.created_at, resource.updated_at, resource.deleted_at,
+                                           gone(resource)}));
   if (inserted == 1) return insert_labels(database, resource);
   if (resource.name_held && TRY(held_by_another(database, resource)))
     return tl::unexpected(rules::name_taken(describe(resource.kind).name, resource.name));
@@ -98,13 +104,13 @@ Status insert_resource(Database& database, const Resource& resource) {
 
 Status update_resource(Database& database, const Resource& resource) {
   const auto stored = TRY(database.first(R"(
-      SELECT parent, workspace, name, held_name, labels
+      SELECT parent, workspace, name, held_name, gone, labels
       FROM resource
       WHERE id = $1)",
                                          {resource.id}, read_indexed));
   CHECK(stored.has_value());
   if (stored->parent != resource.parent.text || stored->workspace != resource.workspace.text ||
-      stored->name != resource.name || stored->held_name != held_name(resource))
+      stored->name != resource.name || stored->held_name != held_name(resource) || stored->gone != gone(resource))
     TRY(update_indexed(database, resource));
 
   const auto labels = to_json(resource.labels);
@@ -136,10 +142,10 @@ StateParts parts_of(const std::vector<State>& states) {
 }
 
 void add_living(Query& query, const StateParts& parts) {
-  query.add(" AND r.state <> 'gone'");
+  query.add(" AND r.gone = 0");
   if (!parts.living_words.empty()) query.add_one_of("r.state", parts.living_words);
 }
 
-void add_gone(Query& query) { query.add(" AND r.state = 'gone'"); }
+void add_gone(Query& query) { query.add(" AND r.gone = 1"); }
 
 }  // namespace mayfly::sql

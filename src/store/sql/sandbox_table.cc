@@ -150,7 +150,7 @@ Result<std::vector<Sandbox>> SqlSandboxTable::list(const SandboxFilter& filter, 
 Result<std::vector<Sandbox>> SqlSandboxTable::scan(const std::string& after, std::size_t limit) {
   static const auto text = select_by_resource + R"(
       WHERE r.kind = 'sandbox'
-      AND r.state <> 'gone'
+      AND r.gone = 0
       AND r.id > $1
       ORDER BY r.id
       LIMIT $2)";
@@ -192,7 +192,7 @@ Result<bool> SqlSandboxTable::uses_image(const std::string& digest) {
       FROM resource r
       CROSS JOIN sandbox s
       WHERE r.kind = 'sandbox'
-      AND r.state <> 'gone'
+      AND r.gone = 0
       AND s.id = r.id
       AND s.image_digest = $1
       LIMIT 1)",
@@ -217,7 +217,7 @@ Result<std::vector<std::pair<State, std::int64_t>>> SqlSandboxTable::count_by_st
       SELECT state, COUNT(*)
       FROM resource
       WHERE kind = 'sandbox'
-      AND state <> 'gone'
+      AND gone = 0
       GROUP BY state)",
                                   {}, [](Row& row) {
                                     const auto state = row.word(parse_state);

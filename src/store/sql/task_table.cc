@@ -65,8 +65,16 @@ Result<Task> SqlTaskTable::get(const TaskId& id) {
 Status SqlTaskTable::insert(const Task& task) {
   static const auto text =
       insert_text("cleanup_task", std::string(fixed_columns) + ", " + std::string(changing_columns));
-  std::vector<Parameter> values = {task.id,    task.root,     task.parent,    name(task.verb), resource_level(task.verb),
-                                   task.stage, task.resource, task.workspace, task.source,     task.created_at};
+  std::vector<Parameter> values = {task.id,
+                                   task.root,
+                                   task.parent,
+                                   name(task.verb),
+                                   resource_level(task.verb),
+                                   task.stage,
+                                   task.resource,
+                                   task.workspace,
+                                   task.source,
+                                   task.created_at};
   append_changing(values, task);
   if (TRY(database_.exec(text, values)) == 0) return tl::unexpected(rules::id_taken(task.id.text));
   return {};

@@ -169,7 +169,8 @@ SqliteDatabase::Checkpointed SqliteDatabase::checkpoint(bool truncate) {
 }
 
 Error SqliteDatabase::error_of(int code, std::string_view what_was_tried) const {
-  const char* detail = handle_ && sqlite3_errcode(handle_) != SQLITE_OK ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+  const bool known = handle_ && sqlite3_errcode(handle_) != SQLITE_OK;
+  const char* detail = known ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
   return {code_of(code),
           "database " + path_ + ": cannot " + std::string(what_was_tried) + ": " + detail + " (SQLite result " +
               std::to_string(code) + ")",

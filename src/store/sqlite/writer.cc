@@ -48,7 +48,8 @@ void SqliteWriter::submit(Store::Closure closure, Store::Then then) {
       return;
     }
     if (!stopping_)
-      refusal = {Code::exhausted, std::to_string(queue_.size()) + " writes are waiting already", "write_queue_full", {}};
+      refusal = {Code::exhausted, std::to_string(queue_.size()) + " writes are waiting already", "write_queue_full",
+                 {}};
   }
   then(tl::unexpected(std::move(refusal)));
 }
@@ -244,8 +245,9 @@ void SqliteWriter::checkpoint() {
 }
 
 void SqliteWriter::outcome_unknown(const std::string& message) {
-  if (options_.on_unknown_commit) options_.on_unknown_commit(message);
-  else std::fprintf(stderr, "mayfly stops, for nobody can tell what of its last transaction is on the disk: %s\n", message.c_str());
+  const auto sentence = "mayfly stops: nobody can tell what of its last transaction is on the disk: " + message;
+  if (options_.on_unknown_commit) options_.on_unknown_commit(sentence);
+  else std::fprintf(stderr, "%s\n", sentence.c_str());
   std::abort();
 }
 

@@ -13,14 +13,16 @@ CREATE TABLE resource (
   labels TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
-  deleted_at BIGINT
-);
+  deleted_at BIGINT,
+  gone BIGINT NOT NULL
+) {clustered};
 CREATE UNIQUE INDEX resource_held_name ON resource (workspace, kind, held_name) WHERE held_name IS NOT NULL;
 CREATE INDEX resource_released_name ON resource (workspace, kind, name, id) WHERE held_name IS NULL;
--- Tombstones stay and outnumber what lives: lists and scans of the living never walk them.
-CREATE INDEX resource_live_by_workspace ON resource (workspace, kind, id) WHERE state <> 'gone';
-CREATE INDEX resource_live ON resource (kind, id, state) WHERE state <> 'gone';
-CREATE INDEX resource_gone_by_workspace ON resource (workspace, kind, id) WHERE state = 'gone';
+-- Tombstones stay and outnumber what lives: lists and scans of the living never walk them. The state itself is in no
+-- index, for it changes all the time.
+CREATE INDEX resource_live_by_workspace ON resource (workspace, kind, id) WHERE gone = 0;
+CREATE INDEX resource_live ON resource (kind, id) WHERE gone = 0;
+CREATE INDEX resource_gone_by_workspace ON resource (workspace, kind, id) WHERE gone = 1;
 
 CREATE TABLE label (
   resource TEXT NOT NULL,
@@ -81,7 +83,7 @@ CREATE TABLE sandbox (
   last_error TEXT NOT NULL,
   error_code TEXT NOT NULL,
   queue TEXT
-);
+) {clustered};
 CREATE INDEX sandbox_queue ON sandbox (queue, next_attempt_at, id) WHERE queue IS NOT NULL;
 CREATE INDEX sandbox_claimed ON sandbox (claim) WHERE claim <> 0;
 CREATE INDEX sandbox_unrestored ON sandbox (restore_from) WHERE restore_from <> '' AND started_at IS NULL;
@@ -108,7 +110,7 @@ CREATE TABLE cleanup_task (
   started_at BIGINT,
   completed_at BIGINT,
   queue TEXT
-);
+) {clustered};
 CREATE INDEX cleanup_task_queue ON cleanup_task (queue, next_attempt_at, id) WHERE queue IS NOT NULL;
 CREATE INDEX cleanup_task_claimed ON cleanup_task (claim) WHERE claim <> 0;
 CREATE INDEX cleanup_task_tree ON cleanup_task (root, id);
@@ -126,7 +128,7 @@ CREATE TABLE event (
   request_id TEXT NOT NULL,
   data TEXT NOT NULL,
   happened_at BIGINT NOT NULL
-);
+) {clustered};
 CREATE INDEX event_by_workspace ON event (workspace, id);
 CREATE INDEX event_by_subject ON event (subject, id);
 
@@ -153,7 +155,7 @@ CREATE TABLE archive (
   left_out BIGINT NOT NULL,
   stored_bytes BIGINT NOT NULL,
   verified_at BIGINT
-);
+) {clustered};
 CREATE INDEX archive_by_sandbox ON archive (sandbox, id);
 
 CREATE TABLE permit (
@@ -206,7 +208,7 @@ CREATE TABLE api_key (
   hint TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   revoked BIGINT NOT NULL
-);
+) {clustered};
 
 CREATE TABLE setting (
   name TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,69 @@
+// docs/openapi.yaml names every route that is served, and none that is not.
+
+#include <fstream>
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+
+#include "api/native/routes.h"
+
+namespace mayfly::api {
+
+namespace {
+
+/// Room for a thing that is named and never used: no handler is called here.
+template <class T>
+T& nobody() {
+  alignas(T) static char room[sizeof(T)];
+  return reinterpret_cast<T&>(room);
+}
+
+Services services_of_nobody() {
+  return {.sandboxes = nobody<Sandboxes>(),
+          .execution = nobody<Execution>(),
+          .archives = nobody<Archives>(),
+          .cleanups = nobody<Cleanups>(),
+          .stale = nobody<StaleSweep>(),
+          .images = nobody<ImageCatalog>(),
+          .access = nobody<Access>(),
+          .diagnose = {},
+          .ready = {},
+          .metrics = {},
+          .openapi = {},
+          .post = {},
+          .move_clock = {}};
+}
+
+/// "GET /v1/sandboxes/{id}" of every operation: paths stand two blanks deep, methods four.
+std::set<std::string> documented() {
+  std::set<std::string> operations;
+  std::ifstream document(std::string(MAYFLY_SOURCE) + "/docs/openapi.yaml");
+  std::string path;
+  bool in_paths = false;
+  for (std::string line; std::getline(document, line);) {
+    if (!line.empty() && line.front() != ' ') in_paths = line == "paths:";
+    if (!in_paths || !line.ends_with(':')) continue;
+    if (line.starts_with("  /")) path = line.substr(2, line.size() - 3);
+    for (const auto* method : {"get", "put", "post", "delete", "patch", "head"}) {
+      if (line != "    " + std::string(method) + ":") continue;
+      std::string upper = method;
+      for (auto& letter : upper) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+      operations.insert(upper + " " + path);
+    }
+  }
+  return operations;
+}
+
+}  // namespace
+
+TEST(OpenApi, NamesEveryRouteAndNoOther) {
+  auto services = services_of_nobody();
+  http::Router router;
+
+  native::add_routes(router, services);
+
+  EXPECT_THAT(documented(), testing::UnorderedElementsAreArray(router.list()));
+}
+
+}  // namespace mayfly::api
