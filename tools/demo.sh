@@ -7,6 +7,9 @@ work=$(mktemp -d)
 server=
 finish() {
   local status=$?
+  if [ $status -ne 0 ] && [ -n "$server" ]; then
+    for left in $(ask ls 2>/dev/null | jq -r '.. | .id? // empty'); do "$bin/mayfly" rm "$left" --no-archive --wait >/dev/null 2>&1 || true; done
+  fi
   [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; }
   [ $status -eq 0 ] || { echo; echo "the demo FAILED; the server's log ends:"; tail -n 5 "$work/log" 2>/dev/null; }
   rm -rf "$work"
@@ -26,7 +29,12 @@ wait_for() {
   return 1
 }
 in_state() { is "$(ask get "$1" | jq -r .state)" "$2"; }
-host_traces() { { grep -h "$1" /proc/self/mountinfo || true; find /sys/fs/cgroup -name "*$1*" 2>/dev/null; ls -d "$work"/data/*/*"$1"* 2>/dev/null || true; } | wc -l; }
+# What is left of a sandbox on this host, apart from its archive.
+host_traces() {
+  { grep -h "$1" /proc/self/mountinfo || true
+    find /sys/fs/cgroup -name "*$1*" 2>/dev/null
+    find "$work/data" -path "$work/data/archives" -prune -o -name "*$1*" -print; } | wc -l
+}
 
 say "A server on an empty data directory"
 export MAYFLY_ADMIN_KEY=demo-key-that-nobody-else-has
@@ -75,7 +83,7 @@ completed() { is "$(ask cleanup get "$1" | jq -r .status)" completed; }
 wait_for completed "$task" || fail "the delete did not end"
 show cleanup tree "$task"
 check "every step is completed" is "$(ask cleanup tree "$task" | jq -r '[.items[].status] | unique | join(",")')" completed
-check "nothing of it is on the host" is "$(host_traces "${forgotten#sbx_}")" 1   # its archive, nothing else
+check "nothing of it is on the host" is "$(host_traces "${forgotten#sbx_}")" 0
 show archive ls
 archive=$(ask archive ls --sandbox "$forgotten" | jq -r 'if type == "array" then .[0].id else .items[0].id end')
 check "its archive was read back and verified" test "$(ask archive get "$archive" | jq -r .verified_at)" != null
@@ -83,7 +91,7 @@ check "its archive was read back and verified" test "$(ask archive get "$archive
 say "5. The first one is deleted too, and restored into a new sandbox"
 task=$(ask rm worker | jq -r 'if type == "array" then .[0].cleanup_task_id else .cleanup_task_id end')
 wait_for completed "$task" || fail "the delete did not end"
-check "nothing runs or is mounted for it" is "$(host_traces "$uid")" 1
+check "nothing runs or is mounted for it" is "$(host_traces "$uid")" 0
 archive=$(ask archive ls --sandbox "$worker" | jq -r 'if type == "array" then .[0].id else .items[0].id end')
 show restore "$archive" --name again
 after=$(ask exec again -- sh -c 'cd / && find work etc bin | sort | while read f; do [ -f "$f" ] && [ ! -L "$f" ] && md5sum "$f"; ls -ld "$f" | cut -c1-10; echo "$f"; done' | jq -r .stdout)

@@ -89,6 +89,8 @@ std::vector<Planned> statements_that_need_an_index() {
       {tasks + " WHERE 1 = 1 AND resource = 'r' AND id < 'z' ORDER BY id DESC LIMIT 5", "cleanup_task_by_resource"},
       {"SELECT status, COUNT(*) FROM cleanup_task WHERE resource_level = 1 GROUP BY status",
        "COVERING INDEX cleanup_task_by_status"},
+      {tasks + " WHERE 1 = 1 AND status = 'failed' AND resource_level = 1 ORDER BY id DESC LIMIT 5",
+       "cleanup_task_by_status (resource_level=? AND status=?)"},
       {working + " WHERE s.queue = 'fast' AND s.next_attempt_at <= 5 ORDER BY s.next_attempt_at, s.id LIMIT 5",
        "sandbox_queue"},
       {working + " WHERE s.claim <> 0 AND s.claim <> 7", "sandbox_claimed"},

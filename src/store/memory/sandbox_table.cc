@@ -115,7 +115,8 @@ Result<bool> MemorySandboxTable::restores_from(const ResourceId& archive) {
   const auto& rows = draft_.rows().sandboxes;
   return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
     const Sandbox& sandbox = row.second;
-    return awaits_restore(sandbox) && !rules::ended(sandbox.resource.state) && sandbox.spec.restore_from == archive.text;
+    const bool waits = awaits_restore(sandbox) && !rules::ended(sandbox.resource.state);
+    return waits && sandbox.spec.restore_from == archive.text;
   });
 }
 

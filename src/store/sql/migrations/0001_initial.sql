@@ -117,7 +117,7 @@ CREATE INDEX cleanup_task_tree ON cleanup_task (root, id);
 CREATE INDEX cleanup_task_children ON cleanup_task (parent, stage, id) WHERE parent <> '';
 CREATE INDEX cleanup_task_by_workspace ON cleanup_task (workspace, id);
 CREATE INDEX cleanup_task_by_resource ON cleanup_task (resource, id);
-CREATE INDEX cleanup_task_by_status ON cleanup_task (status, id) WHERE resource_level = 1;
+CREATE INDEX cleanup_task_by_status ON cleanup_task (resource_level, status, id) WHERE resource_level = 1;
 
 CREATE TABLE event (
   id TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include <boost/json.hpp>
+
+#include "http/client.h"
+
+namespace mayfly::bench {
+
+/// A server of its own on an empty data directory, stopped and removed at the end.
+class Server {
+ public:
+  explicit Server(const std::string& bin);
+  ~Server();
+
+  const std::string& data() const { return data_; }
+  int pid() const { return pid_; }
+  http::Client client() const;
+
+ private:
+  std::string folder_, data_, url_;
+  int pid_ = -1;
+};
+
+/// The answer as JSON; prints it and ends the program unless its status is `expected`.
+boost::json::object call(http::Client& client, const std::string& method, const std::string& path, int expected,
+                         const std::string& body = {});
+std::string text(const boost::json::object& object, const char* key);
+
+}  // namespace mayfly::bench

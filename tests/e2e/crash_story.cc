@@ -1,0 +1,195 @@
+#include "e2e/crash_story.h"
+
+#include "os/process.h"
+
+namespace mayfly::test {
+
+namespace {
+
+constexpr const char* write_files =
+    "mkdir -p /work/empty && echo known > /work/known && dd if=/dev/urandom of=/work/random bs=4096 count=16 2>/dev/null && "
+    "ln -s nowhere /work/dangling && chmod 4750 /work/known && rm /etc/passwd";
+constexpr const char* read_files =
+    "cd /work && md5sum known random && readlink dangling && stat -c '%a %n' known empty && ls /etc/passwd 2>&1 | wc -l";
+
+/// A tar that is an image, with one file that no other image has.
+std::string make_tar(const std::string& folder) {
+  os::RunOptions run;
+  run.argv = {"/bin/sh", "-c", "mkdir -p rootfs/etc && echo mine > rootfs/etc/mark && tar -cf image.tar -C rootfs ."};
+  run.cwd = folder;
+  const auto done = os::run(run);
+  EXPECT_TRUE(done && done->exit_code == 0);
+  return folder + "/image.tar";
+}
+
+}  // namespace
+
+bool CrashStory::play() {
+  return import_image() && begin_brief() && use_first() && move_about() && archive_first() && restore() &&
+         delete_restored() && delete_archive() && brief_ends();
+}
+
+/// The answer came, and it is the one expected; false: none came.
+#define ANSWERED(answer, expected)                                            \
+  do {                                                                        \
+    if ((answer).lost()) return false;                                        \
+    EXPECT_EQ((answer).status, expected) << (answer).text << server_.log();   \
+    if ((answer).status != (expected)) return false;                          \
+  } while (false)
+
+bool CrashStory::import_image() {
+  const auto imported =
+      server_.api().post("/v1/images", json::object{{"path", make_tar(server_.folder())}, {"name", "mine"}});
+  ANSWERED(imported, 201);
+  const auto removed = server_.api().remove("/v1/images/mine");
+  ANSWERED(removed, 200);
+  return true;
+}
+
+bool CrashStory::begin_brief() {
+  return create(brief_, {{"name", "brief"}, {"lifetime", json::object{{"max_age_seconds", 1}}}});
+}
+
+bool CrashStory::use_first() {
+  if (!create(first_, {{"name", "first"}, {"labels", json::object{{"story", "crash"}}}})) return false;
+  const auto wrote = server_.api().exec(first_.id, write_files);
+  ANSWERED(wrote, 200);
+  const auto read = fingerprint(first_.id);
+  if (read) first_.fingerprint = *read;
+  return read.has_value();
+}
+
+bool CrashStory::move_about() {
+  for (const auto* verb : {"pause", "resume", "stop", "start"}) {
+    const auto moved = server_.api().post(Api::of(first_.id, verb));
+    ANSWERED(moved, 200);
+  }
+  const auto read = fingerprint(first_.id);
+  if (read) { EXPECT_EQ(*read, first_.fingerprint); }
+  return read.has_value();
+}
+
+bool CrashStory::archive_first() {
+  if (!remove(first_, "?archive=true") || !completed(first_.delete_task)) return false;
+  first_completed_ = true;
+  const auto archives = server_.api().get("/v1/archives?sandbox=" + first_.id);
+  ANSWERED(archives, 200);
+  EXPECT_EQ(archives.items().size(), 1u) << archives.text;
+  if (archives.items().empty()) return false;
+  archive_ = std::string(archives.items().front().at("id").as_string());
+  return true;
+}
+
+bool CrashStory::restore() {
+  if (!create(restored_, {{"name", "first"}, {"restore_from", archive_}})) return false;
+  const auto read = fingerprint(restored_.id);
+  if (read) { EXPECT_EQ(restored_.fingerprint = *read, first_.fingerprint); }
+  return read.has_value();
+}
+
+bool CrashStory::delete_restored() {
+  return remove(restored_, "?archive=false") && completed(restored_.delete_task);
+}
+
+bool CrashStory::delete_archive() {
+  archive_delete_asked_ = true;
+  const auto accepted = server_.api().remove("/v1/archives/" + archive_);
+  ANSWERED(accepted, 202);
+  archive_task_ = accepted.string("cleanup_task_id");
+  return completed(archive_task_);
+}
+
+bool CrashStory::brief_ends() {
+  EXPECT_TRUE(comes_true([&] { return server_.dies(0ms) || server_.api().state(brief_.id) == "gone"; }));
+  return server_.up();
+}
+
+bool CrashStory::create(Promise& into, json::object wish) {
+  const auto made = server_.api().create(std::move(wish));
+  // A brief life may be over before its start was: that is an answer too.
+  if (made.status == 409 && made.string("code") == "deleted_while_starting") return true;
+  ANSWERED(made, 201);
+  into.id = made.string("id");
+  return true;
+}
+
+bool CrashStory::remove(Promise& what, const std::string& query) {
+  what.delete_asked = true;
+  const auto accepted = server_.api().remove(Api::of(what.id) + query);
+  ANSWERED(accepted, 202);
+  what.delete_task = accepted.string("cleanup_task_id");
+  return true;
+}
+
+bool CrashStory::completed(const std::string& task) {
+  Answer last;
+  EXPECT_TRUE(comes_true([&] {
+    last = server_.api().get("/v1/cleanup-tasks/" + task);
+    return last.lost() || last.string("status") == "completed";
+  })) << last;
+  return last.string("status") == "completed";
+}
+
+std::optional<std::string> CrashStory::fingerprint(const std::string& id) {
+  const auto read = server_.api().exec(id, read_files);
+  if (read.lost()) return std::nullopt;
+  EXPECT_EQ(read.status, 200) << read.text;
+  EXPECT_EQ(read.at("exit_code"), json::value(0)) << read.text;
+  return read.string("stdout");
+}
+
+void CrashStory::check() {
+  check_sandbox(first_, true);
+  check_sandbox(restored_, false);
+  check_ended(first_);
+  check_ended(restored_);
+  check_archive();
+  check_brief();
+}
+
+/// What was created and not asked to go is there, with its files.
+void CrashStory::check_sandbox(Promise& what, bool may_move) {
+  if (what.id.empty() || what.delete_asked) return;
+  const auto settled = [&] {
+    const auto state = server_.api().state(what.id);
+    return state == "running" || state == "paused" || state == "stopped";
+  };
+  ASSERT_TRUE(comes_true(settled)) << server_.api().get(Api::of(what.id));
+  const auto state = server_.api().state(what.id);
+  if (!may_move) { EXPECT_EQ(state, "running"); }
+  if (state == "paused") { EXPECT_EQ(server_.api().post(Api::of(what.id, "resume")).status, 200); }
+  if (state == "stopped") { EXPECT_EQ(server_.api().post(Api::of(what.id, "start")).status, 200); }
+  if (!what.fingerprint.empty()) { EXPECT_EQ(fingerprint(what.id), what.fingerprint); }
+}
+
+/// What was accepted for deletion ends, and stays ended.
+void CrashStory::check_ended(const Promise& what) {
+  if (what.delete_task.empty()) return;
+  ASSERT_TRUE(server_.task_completes(what.delete_task));
+  EXPECT_EQ(server_.api().state(what.id), "gone");
+  EXPECT_EQ(server_.traces_of(what.id.substr(4)), std::vector<std::string>());
+}
+
+void CrashStory::check_archive() {
+  if (!archive_task_.empty()) {
+    ASSERT_TRUE(server_.task_completes(archive_task_));
+    EXPECT_EQ(server_.api().get("/v1/archives/" + archive_).status, 404);
+    return;
+  }
+  if (first_.delete_task.empty() || archive_delete_asked_) return;
+  const auto archives = server_.api().get("/v1/archives?sandbox=" + first_.id).items();
+  ASSERT_EQ(archives.size(), 1u);
+  json::object wish = {{"restore_from", archives.front().at("id")}};
+  const auto again = server_.api().create(wish);
+  ASSERT_EQ(again.status, 201) << again << server_.log();
+  EXPECT_EQ(fingerprint(again.string("id")), first_.fingerprint);
+}
+
+/// Its second is over, or will be when the grace after a downtime is.
+void CrashStory::check_brief() {
+  if (brief_.id.empty()) return;
+  EXPECT_EQ(server_.api().post("/test/clock", json::object{{"advance_seconds", 70}}).status, 200);
+  EXPECT_TRUE(comes_true([&] { return server_.api().state(brief_.id) == "gone"; })) << server_.api().get(Api::of(brief_.id));
+}
+
+}  // namespace mayfly::test

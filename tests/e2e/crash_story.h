@@ -1,0 +1,55 @@
+#pragma once
+// One life with everything in it, told to a server that may die at any point, and what was promised until then.
+
+#include <optional>
+#include <string>
+
+#include "e2e/server.h"
+
+namespace mayfly::test {
+
+/// A sandbox of the story, as far as answers have told.
+struct Promise {
+  std::string id;               // empty: its creation was not acknowledged
+  std::string delete_task;      // of the acknowledged delete
+  bool delete_asked = false;    // whether or not an answer came
+  std::string fingerprint;      // what its known files hold, once an exec has said so
+};
+
+class CrashStory {
+ public:
+  explicit CrashStory(Server& server) : server_(server) {}
+
+  /// Plays until it ends or the server dies. True: it was played to the end.
+  bool play();
+  /// After a restart: everything that was promised holds, whatever was under way has ended.
+  void check();
+
+ private:
+  bool import_image();
+  bool begin_brief();
+  bool use_first();
+  bool move_about();
+  bool archive_first();
+  bool restore();
+  bool delete_restored();
+  bool delete_archive();
+  bool brief_ends();
+
+  bool create(Promise& into, json::object wish);
+  bool remove(Promise& what, const std::string& query);
+  bool completed(const std::string& task);
+  std::optional<std::string> fingerprint(const std::string& id);
+
+  void check_sandbox(Promise& what, bool may_move);
+  void check_ended(const Promise& what);
+  void check_archive();
+  void check_brief();
+
+  Server& server_;
+  Promise brief_, first_, restored_;
+  std::string archive_, archive_task_;
+  bool archive_delete_asked_ = false, first_completed_ = false;
+};
+
+}  // namespace mayfly::test
