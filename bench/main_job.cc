@@ -103,8 +103,9 @@ void at_rest(const Server& server) {
   std::this_thread::sleep_for(std::chrono::seconds(5));
   const double used = cpu_seconds(server.pid()) - before;
   const auto rss = number_in("/proc/" + std::to_string(server.pid()) + "/status", "VmRSS:");
-  note("idle server", fmt::format("RSS {:.1f} MB (aim <= 25 {}), cpu {:.2f} % of one core", static_cast<double>(rss) / 1024,
-                                  rss <= 25 * 1024 ? "met" : "MISSED", used / 5 * 100));
+  note("idle server",
+       fmt::format("RSS {:.1f} MB (aim <= 25 {}), cpu {:.2f} % of one core", static_cast<double>(rss) / 1024,
+                   rss <= 25 * 1024 ? "met" : "MISSED", used / 5 * 100));
 }
 
 void many_idle(const Server& server) {
@@ -139,15 +140,20 @@ void many_idle(const Server& server) {
       });
     for (auto& thread : threads) thread.join();
   });
-  note("... deleted, proved gone", fmt::format("{:.1f} s ({:.0f}/s at 8)", removed / 1000, idle_sandboxes / removed * 1000));
+  note("... deleted, proved gone",
+       fmt::format("{:.1f} s ({:.0f}/s at 8)", removed / 1000, idle_sandboxes / removed * 1000));
 }
 
 void archive_speed(const Server& server) {
   auto client = server.client();
   const auto id = create(client, R"(,"resources":{"disk_mb":8192,"memory_mb":2048})");
   // 20,000 files of 9 kB and three of 200 MB, half of each noise, half of it text that compresses.
-  call(client, "POST", "/v1/sandboxes/" + id + "/exec", 200,
-       R"({"wait_seconds":600,"command":"mkdir /w && cd /w && dd if=/dev/urandom of=noise bs=1M count=100 2>/dev/null && yes 'a line of text that repeats' | head -c 104857600 > plain && for i in 1 2 3; do cat noise plain > big$i; done; rm noise plain; for d in $(seq 100); do mkdir $d; for f in $(seq 200); do dd if=big1 of=$d/$f bs=9000 count=1 skip=$((d*f)) 2>/dev/null; done; done"})");
+  const std::string fill =
+      R"({"wait_seconds":600,"command":"mkdir /w && cd /w && dd if=/dev/urandom of=noise bs=1M count=100 2>/dev/null;)"
+      R"( yes 'a line of text that repeats' | head -c 104857600 > plain; for i in 1 2 3; do cat noise plain > big$i;)"
+      R"( done; rm noise plain; for d in $(seq 100); do mkdir $d; for f in $(seq 200); do)"
+      R"( dd if=big1 of=$d/$f bs=9000 count=1 skip=$((d*f)) 2>/dev/null; done; done"})";
+  call(client, "POST", "/v1/sandboxes/" + id + "/exec", 200, fill);
   call(client, "POST", "/v1/sandboxes/" + id + "/stop", 200);
   std::string upper;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(server.data() + "/layers"))
@@ -155,9 +161,10 @@ void archive_speed(const Server& server) {
   const auto peer = [&] {
     os::RunOptions options;
     options.timeout = std::chrono::minutes(10);
-    options.argv = {"/bin/sh", "-ec", "cd " + upper + " && tar --xattrs --sparse -cf - . | zstd -q -1 -T0 > " + server.data() +
-                                          "/peer.tar.zst && find . -type f -print0 | xargs -0 sha256sum > /dev/null; rm " +
-                                          server.data() + "/peer.tar.zst"};
+    options.argv = {"/bin/sh", "-ec",
+                    "cd " + upper + " && tar --xattrs --sparse -cf - . | zstd -q -1 -T0 > " + server.data() +
+                        "/peer.tar.zst && find . -type f -print0 | xargs -0 sha256sum > /dev/null; rm " +
+                        server.data() + "/peer.tar.zst"};
     (void)os::run(options);
   };
   peer();  // everything in the page cache for both

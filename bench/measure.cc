@@ -21,8 +21,8 @@ double time_ms(const std::function<void()>& work) {
 
 void row(const std::string& what, const Samples& ours, const std::string& peer, const Samples& theirs, double aim) {
   const double ratio = ours.p50() / theirs.p50();
-  fmt::print("{:<36} mayfly {:>8.2f} ms (p95 {:>8.2f})   {} {:>8.2f} ms (p95 {:>8.2f})   ratio {:.2f}", what, ours.p50(),
-             ours.p95(), peer, theirs.p50(), theirs.p95(), ratio);
+  fmt::print("{:<36} mayfly {:>8.2f} ms (p95 {:>8.2f})   {} {:>8.2f} ms (p95 {:>8.2f})   ratio {:.2f}", what,
+             ours.p50(), ours.p95(), peer, theirs.p50(), theirs.p95(), ratio);
   if (aim > 0) fmt::print("   aim <= {} {}", aim, ratio <= aim ? "met" : "MISSED");
   fmt::print("\n");
 }

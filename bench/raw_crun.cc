@@ -86,11 +86,14 @@ int RawCrun::crun(const std::string& arguments, const std::string& cwd, bool cre
   if (creates) options.in_child = hide_unified;
   const auto done = os::run(options);
   if (done && done->exit_code == 0) return 0;
-  std::fprintf(stderr, "bench: crun %s: %s\n", arguments.c_str(), done ? done->err.c_str() : done.error().message.c_str());
+  std::fprintf(stderr, "bench: crun %s: %s\n", arguments.c_str(),
+               done ? done->err.c_str() : done.error().message.c_str());
   std::exit(1);
 }
 
-void RawCrun::run_true() { crun("run raw-" + std::to_string(::getpid()) + "-" + std::to_string(runs_++), folder_ + "/true", true); }
+void RawCrun::run_true() {
+  crun("run raw-" + std::to_string(::getpid()) + "-" + std::to_string(runs_++), folder_ + "/true", true);
+}
 
 // Detached, its output goes nowhere: a pipe kept open by the container would never end.
 void RawCrun::start(const std::string& id) {
@@ -99,6 +102,8 @@ void RawCrun::start(const std::string& id) {
 void RawCrun::exec_true(const std::string& id) {
   crun("exec raw-" + std::to_string(::getpid()) + "-" + id + " /bin/true", folder_, false);
 }
-void RawCrun::remove(const std::string& id) { crun("delete -f raw-" + std::to_string(::getpid()) + "-" + id, folder_, false); }
+void RawCrun::remove(const std::string& id) {
+  crun("delete -f raw-" + std::to_string(::getpid()) + "-" + id, folder_, false);
+}
 
 }  // namespace mayfly::bench

@@ -4,8 +4,8 @@
 
 namespace mayfly::bench {
 
-/// crun by hand, with the configuration of a sandbox of ours: the same namespaces, ids, capabilities, limits and seccomp
-/// program, on a plain root file system.
+/// crun by hand, with the configuration of a sandbox of ours: the same namespaces, ids, capabilities, limits and
+/// seccomp program, on a plain root file system.
 class RawCrun {
  public:
   /// `like`: the config.json of a running sandbox; `image`: its root file system.

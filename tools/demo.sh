@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job, on real sandboxes: create, use, keep alive, go stale, archive, delete, prove gone, restore. Every step is
-# checked; the exit status is 0 only if all of them held.
+# The main job, on real sandboxes: create, use, keep alive, go stale, archive, delete, prove gone, restore.
+# Every step is checked; the exit status is 0 only if all of them held.
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 work=$(mktemp -d)
@@ -8,7 +8,9 @@ server=
 finish() {
   local status=$?
   if [ $status -ne 0 ] && [ -n "$server" ]; then
-    for left in $(ask ls 2>/dev/null | jq -r '.. | .id? // empty'); do "$bin/mayfly" rm "$left" --no-archive --wait >/dev/null 2>&1 || true; done
+    for left in $(ask ls 2>/dev/null | jq -r '.. | .id? // empty'); do
+      "$bin/mayfly" rm "$left" --no-archive --wait >/dev/null 2>&1 || true
+    done
   fi
   [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; }
   [ $status -eq 0 ] || { echo; echo "the demo FAILED; the server's log ends:"; tail -n 5 "$work/log" 2>/dev/null; }
@@ -36,6 +38,7 @@ host_traces() {
     find "$work/data" -path "$work/data/archives" -prune -o -name "*$1*" -print; } | wc -l
 }
 
+first='(if type == "array" then .[0] else . end)'
 say "A server on an empty data directory"
 export MAYFLY_ADMIN_KEY=demo-key-that-nobody-else-has
 export MAYFLY_API_KEY=$MAYFLY_ADMIN_KEY
@@ -50,9 +53,15 @@ say "1. Create a sandbox and use it"
 show create --name worker --image busybox --max-age 1h --label team=demo
 worker=$(ask get worker | jq -r .id)
 uid=${worker#sbx_}
-show exec worker -- sh -c 'mkdir -p /work/empty && echo first > /work/a && echo second > /work/b && ln -s nowhere /work/dangling && dd if=/dev/urandom of=/work/random bs=64k count=16 2>/dev/null && chmod 4750 /work/a && ls -l /work'
-show exec worker -- sh -c 'echo changed >> /work/b && rm /etc/passwd && rm -r /bin/vi && echo written, changed and deleted'
-before=$(ask exec worker -- sh -c 'cd / && find work etc bin | sort | while read f; do [ -f "$f" ] && [ ! -L "$f" ] && md5sum "$f"; ls -ld "$f" | cut -c1-10; echo "$f"; done' | jq -r .stdout)
+show exec worker -- sh -c 'mkdir -p /work/empty && echo first > /work/a && echo second > /work/b &&
+  ln -s nowhere /work/dangling && dd if=/dev/urandom of=/work/random bs=64k count=16 2>/dev/null &&
+  chmod 4750 /work/a && ls -l /work'
+show exec worker -- sh -c 'echo changed >> /work/b && rm /etc/passwd && rm -r /bin/vi &&
+  echo written, changed and deleted'
+# Every name, mode and content below the folders that were touched.
+listing='cd / && find work etc bin | sort | while read f; do
+  [ -f "$f" ] && [ ! -L "$f" ] && md5sum "$f"; ls -ld "$f" | cut -c1-10; echo "$f"; done'
+before=$(ask exec worker -- sh -c "$listing" | jq -r .stdout)
 check "the sandbox has files to lose" test "$(wc -l <<<"$before")" -gt 20
 
 say "2. A keepalive moves the deadline"
@@ -82,24 +91,26 @@ check "and left the one in use" is "$(jq -r '[.items[].name] | join(",")' <<<"$p
 completed() { is "$(ask cleanup get "$1" | jq -r .status)" completed; }
 wait_for completed "$task" || fail "the delete did not end"
 show cleanup tree "$task"
-check "every step is completed" is "$(ask cleanup tree "$task" | jq -r '[.items[].status] | unique | join(",")')" completed
+steps=$(ask cleanup tree "$task" | jq -r '[.items[].status] | unique | join(",")')
+check "every step is completed" is "$steps" completed
 check "nothing of it is on the host" is "$(host_traces "${forgotten#sbx_}")" 0
 show archive ls
-archive=$(ask archive ls --sandbox "$forgotten" | jq -r 'if type == "array" then .[0].id else .items[0].id end')
+archive=$(ask archive ls --sandbox "$forgotten" | jq -r "$first.id")
 check "its archive was read back and verified" test "$(ask archive get "$archive" | jq -r .verified_at)" != null
 
 say "5. The first one is deleted too, and restored into a new sandbox"
-task=$(ask rm worker | jq -r 'if type == "array" then .[0].cleanup_task_id else .cleanup_task_id end')
+task=$(ask rm worker | jq -r "$first.cleanup_task_id")
 wait_for completed "$task" || fail "the delete did not end"
 check "nothing runs or is mounted for it" is "$(host_traces "$uid")" 0
-archive=$(ask archive ls --sandbox "$worker" | jq -r 'if type == "array" then .[0].id else .items[0].id end')
+archive=$(ask archive ls --sandbox "$worker" | jq -r "$first.id")
 show restore "$archive" --name again
-after=$(ask exec again -- sh -c 'cd / && find work etc bin | sort | while read f; do [ -f "$f" ] && [ ! -L "$f" ] && md5sum "$f"; ls -ld "$f" | cut -c1-10; echo "$f"; done' | jq -r .stdout)
+after=$(ask exec again -- sh -c "$listing" | jq -r .stdout)
 check "every file is byte for byte what it was" is "$before" "$after"
-check "what was deleted is still deleted" is "$(ask exec again -- sh -c 'ls /etc/passwd /bin/vi 2>/dev/null | wc -l' | jq -r .stdout)" 0
+deleted=$(ask exec again -- sh -c 'ls /etc/passwd /bin/vi 2>/dev/null | wc -l' | jq -r .stdout)
+check "what was deleted is still deleted" is "$deleted" 0
 
 say "6. Everything goes, and doctor agrees"
-task=$(ask rm again --no-archive | jq -r 'if type == "array" then .[0].cleanup_task_id else .cleanup_task_id end')
+task=$(ask rm again --no-archive | jq -r "$first.cleanup_task_id")
 wait_for completed "$task" || fail "the delete did not end"
 show doctor
 check "the host holds exactly what the database says" ask doctor >/dev/null

@@ -10,8 +10,8 @@
 
 namespace mayfly {
 
-/// Who is calling. Keys are looked up by the hash of their secret; what was found is remembered, so that a request costs
-/// no query, and forgotten when a key or user changes.
+/// Who is calling. Keys are looked up by the hash of their secret; what was found is remembered, so that a request
+/// costs no query, and forgotten when a key or user changes.
 class Access {
  public:
   using Hash = std::function<std::string(std::string_view)>;

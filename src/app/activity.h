@@ -1,6 +1,6 @@
 #pragma once
-// Use of sandboxes, collected in memory and written once a second: an exec costs no commit of its own. What is under way
-// (an exec, an open stream) is use for as long as it lasts.
+// Use of sandboxes, collected in memory and written once a second: an exec costs no commit of its own. What is under
+// way (an exec, an open stream) is use for as long as it lasts.
 
 #include <map>
 #include <memory>

@@ -48,7 +48,8 @@ Result<Archive> Archiver::begin_row(const Sandbox& sandbox, Duration retention) 
     row.layer = sandbox.layer;
     row.generation = sandbox.resource.generation;
     row.spec = sandbox.spec;
-    row.key = sandbox.resource.workspace.text + "/" + sandbox.resource.id.text + "/" + row.resource.id.text + ".tar.zst";
+    row.key =
+        sandbox.resource.workspace.text + "/" + sandbox.resource.id.text + "/" + row.resource.id.text + ".tar.zst";
     LifetimePolicy policy;
     if (retention > Duration::zero()) policy.max_age = retention;
     row.lifetime = lifetime::begin(row.resource.id, State::writing, policy, t.moment());

@@ -20,7 +20,9 @@ Result<std::vector<Archive>> Archives::list(const Caller& caller, ArchiveFilter 
 }
 
 Result<std::unique_ptr<Source>> Archives::content(const Archive& archive) { return blobs_.open(archive.key); }
-Result<std::unique_ptr<Source>> Archives::manifest(const Archive& archive) { return blobs_.open(manifest_key(archive)); }
+Result<std::unique_ptr<Source>> Archives::manifest(const Archive& archive) {
+  return blobs_.open(manifest_key(archive));
+}
 
 Result<TaskId> Archives::remove(const Caller& caller, const std::string& id) {
   TRY(require(caller, Role::member));

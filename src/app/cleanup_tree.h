@@ -12,7 +12,8 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
                      const EventId& source, std::map<std::string, std::string> metadata);
 
 /// Writes a task whose attempt ended, and carries the end upwards: the next stage is released, a parent whose children
-/// are all completed completes, and one that can get no further fails, naming the child. A parent never completes first.
+/// are all completed completes, and one that can get no further fails, naming the child. A parent never completes
+/// first.
 Status settle(Transaction& t, Random& random, const Task& task);
 
 /// A person wants it tried again: the failed or waiting leaves below `task` become ready, failed ancestors go on.

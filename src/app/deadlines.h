@@ -1,7 +1,7 @@
 #pragma once
-// Ends things on time. The near future is a small heap in memory, read from the index on wake_at; the far future stays in
-// the index. Firing is one transaction that looks again: still there, still due? Only then it acts; a deadline that was
-// extended moves its wake_at to where the truth is now.
+// Ends things on time. The near future is a small heap in memory, read from the index on wake_at; the far future stays
+// in the index. Firing is one transaction that looks again: still there, still due? Only then it acts; a deadline that
+// was extended moves its wake_at to where the truth is now.
 
 #include <mutex>
 #include <queue>

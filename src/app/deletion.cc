@@ -74,7 +74,8 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Archive arc
       return task.id;
     CHECK(false);  // a deleting archive has its root, from the same commit
   }
-  const auto event = TRY(audit(t, random_, caller, "archive.delete_accepted", archive.resource, {{"reason", request.reason}}));
+  const auto event =
+      TRY(audit(t, random_, caller, "archive.delete_accepted", archive.resource, {{"reason", request.reason}}));
   const auto root = TRY(cleanup_tree::plant(t, random_, archive.resource, request.policy, event,
                                             {{"name", archive.sandbox_name}, {"reason", request.reason}}));
   mark_deleting(archive.resource, t.now());

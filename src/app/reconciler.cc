@@ -61,7 +61,8 @@ Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs
       const auto object = objects.find(row.key);
       const bool there = object != objects.end();
       if (row.resource.state == State::active && !there)
-        sentences.push_back("archive " + row.resource.id.text + " is recorded, but its object " + row.key + " is missing");
+        sentences.push_back("archive " + row.resource.id.text + " is recorded, but its object " + row.key +
+                            " is missing");
       else if (row.resource.state == State::active && object->second != row.stored_bytes)
         sentences.push_back("archive " + row.resource.id.text + " has " + std::to_string(row.stored_bytes) +
                             " bytes on record and " + std::to_string(object->second) + " in the store");

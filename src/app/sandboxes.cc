@@ -11,7 +11,8 @@ using lifecycle::Move;
 namespace {
 
 Error no_such_sandbox(const std::string& id_or_name) {
-  return {Code::not_found, "no sandbox \"" + id_or_name.substr(0, 80) + "\" in this workspace", "sandbox_not_found", {}};
+  return {
+      Code::not_found, "no sandbox \"" + id_or_name.substr(0, 80) + "\" in this workspace", "sandbox_not_found", {}};
 }
 
 std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.substr(id.text.size() - 10); }

@@ -21,8 +21,8 @@ struct StaleReport {
   bool cut = false;                        // more than one sweep takes; run it again
 };
 
-/// Bulk cleanup by age of use. The plan names every candidate; applying re-checks each one in the transaction that marks
-/// it, so that what was used in between stays.
+/// Bulk cleanup by age of use. The plan names every candidate; applying re-checks each one in the transaction that
+/// marks it, so that what was used in between stays.
 class StaleSweep {
  public:
   StaleSweep(Store& store, Driver& driver, ActivityLog& activity, const Deletion& deletion, const Clock& clock,

@@ -1,6 +1,6 @@
 #pragma once
-// What each transitional state of a sandbox asks for: starting, pausing, resuming and stopping. The row in that state is
-// the intent; here are the effect and the record of it.
+// What each transitional state of a sandbox asks for: starting, pausing, resuming and stopping. The row in that state
+// is the intent; here are the effect and the record of it.
 
 #include "app/steps.h"
 

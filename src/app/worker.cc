@@ -111,7 +111,8 @@ Result<Worker::Piece> Worker::record_or_keep(Piece piece, Result<Commit> outcome
   };
   auto next = write(outcome);
   // A state that moved on is an outcome of its own.
-  if (!next && retry::classify(next.error().code) == retry::Class::permanent) next = write(tl::unexpected(next.error()));
+  if (!next && retry::classify(next.error().code) == retry::Class::permanent)
+    next = write(tl::unexpected(next.error()));
   if (!next) {
     std::lock_guard guard(kept_mutex_);
     kept_.push_back({std::move(piece), std::move(outcome)});

@@ -1,7 +1,7 @@
 #pragma once
-// Claims one piece of work, carries it out, writes what came of it. A piece is a cleanup step that is ready, or a sandbox
-// in a transitional state. The claim carries our epoch, and the result is written only where the claim still does: a
-// result that finds its row changed is a zombie's, and is dropped.
+// Claims one piece of work, carries it out, writes what came of it. A piece is a cleanup step that is ready, or a
+// sandbox in a transitional state. The claim carries our epoch, and the result is written only where the claim still
+// does: a result that finds its row changed is a zombie's, and is dropped.
 
 #include <atomic>
 #include <functional>

@@ -103,7 +103,8 @@ std::string human(Duration d) {
   char text[48];
   const double s = seconds(d < Duration::zero() ? -d : d);
   const char* sign = d < Duration::zero() ? "-" : "";
-  if (s < 1) std::snprintf(text, sizeof text, "%s%.3gms", sign, s * 1e3);
+  // What would round to 1000 ms is a second.
+  if (s < 0.9995) std::snprintf(text, sizeof text, "%s%.3gms", sign, s * 1e3);
   else if (s < 60) std::snprintf(text, sizeof text, "%s%.3gs", sign, s);
   else if (s < 3600) std::snprintf(text, sizeof text, "%s%dm %02ds", sign, int(s) / 60, int(s) % 60);
   else if (s < 86400) std::snprintf(text, sizeof text, "%s%dh %02dm", sign, int(s) / 3600, int(s) / 60 % 60);

@@ -30,7 +30,9 @@ Result<State> next(State state, Move move) {
     case Move::paused:       if (state == pausing) return paused; break;
     case Move::ask_resume:   if (state == paused) return resuming; break;
     case Move::resumed:      if (state == resuming) return running; break;
-    case Move::ask_stop:     if (one_of(state, {requested, starting, running, pausing, paused, resuming, failed})) return stopping; break;
+    case Move::ask_stop:
+      if (one_of(state, {requested, starting, running, pausing, paused, resuming, failed})) return stopping;
+      break;
     case Move::stopped:      if (state == stopping) return stopped; break;
     case Move::ask_start:    if (one_of(state, {stopped, failed})) return starting; break;
     case Move::lost:         if (one_of(state, {running, pausing, paused, resuming})) return stopping; break;

@@ -23,7 +23,9 @@ std::optional<Enum> parse(std::string_view text, const std::array<const char*, N
 std::string_view name(ExpiryAction action) { return action_names[static_cast<std::size_t>(action)]; }
 std::string_view name(Trigger trigger) { return trigger_names[static_cast<std::size_t>(trigger)]; }
 std::string_view name(Activity activity) { return activity_names[static_cast<std::size_t>(activity)]; }
-std::optional<ExpiryAction> parse_expiry_action(std::string_view text) { return parse<ExpiryAction>(text, action_names); }
+std::optional<ExpiryAction> parse_expiry_action(std::string_view text) {
+  return parse<ExpiryAction>(text, action_names);
+}
 std::optional<Activity> parse_activity(std::string_view text) { return parse<Activity>(text, activity_names); }
 
 namespace lifetime {
@@ -57,6 +59,18 @@ Time with_grace(const Lifetime& life, Time at, const Downtime& down) {
 
 bool has_deadlines(State state) { return state != State::deleting && state != State::gone; }
 
+/// What an absolute deadline would do to something halted may be done: it must not stand before the retention for ever.
+bool done_already(const Lifetime& life) {
+  if (!life.halted_at) return false;
+  switch (action_of(life, Trigger::absolute)) {
+    case ExpiryAction::remove: return false;
+    case ExpiryAction::stop:
+      return life.state == State::stopping || life.state == State::stopped || life.state == State::failed;
+    case ExpiryAction::pause: return true;
+  }
+  return false;
+}
+
 void forget_wake(Lifetime& life) {
   life.expires_at.reset();
   life.wake_at.reset();
@@ -79,7 +93,8 @@ Lifetime begin(ResourceId id, State state, const LifetimePolicy& policy, Moment 
 std::optional<Due> due(const Lifetime& life, Moment now, const Downtime& down) {
   if (!has_deadlines(life.state)) return std::nullopt;
   std::optional<Due> best;
-  if (life.policy.at) consider(best, life, on_service_clock(*life.policy.at, now), Trigger::absolute);
+  if (life.policy.at && !done_already(life))
+    consider(best, life, on_service_clock(*life.policy.at, now), Trigger::absolute);
   if (life.halted_at) {
     if (life.retention) consider(best, life, *life.halted_at + *life.retention, Trigger::retention);
     return best;

@@ -80,7 +80,7 @@ constexpr Duration downtime_grace = 60s;
 
 Lifetime begin(ResourceId id, State state, const LifetimePolicy& policy, Moment now);
 
-/// The deadline that decides, grace included; nothing when no clock is set. For gone, deleting and failed: nothing.
+/// The deadline that decides, grace included; nothing when no clock is set, and for what is deleting or gone.
 std::optional<Due> due(const Lifetime& life, Moment now, const Downtime& down);
 
 /// Due and past: what must happen now.

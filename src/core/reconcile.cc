@@ -9,7 +9,8 @@
 namespace mayfly::reconcile {
 
 std::string_view name(Trouble trouble) {
-  constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover", "trash", "old_layer", "vanished"};
+  constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover",
+                                "trash",   "old_layer",      "vanished"};
   return names[static_cast<std::size_t>(trouble)];
 }
 
@@ -31,8 +32,8 @@ std::optional<Finding> judge(const Seen& seen, const Row& row) {
   if (seen.generation > 0 && !lifecycle::may_run(row.state))
     return finding(Trouble::should_not_run, who(row) + " is " + std::string(mayfly::name(row.state)));
   if (seen.layer > 0 && seen.layer != row.layer)
-    return finding(Trouble::old_layer,
-                   "layer " + std::to_string(seen.layer) + " of " + who(row) + " was replaced by " + std::to_string(row.layer));
+    return finding(Trouble::old_layer, "layer " + std::to_string(seen.layer) + " of " + who(row) + " was replaced by " +
+                                           std::to_string(row.layer));
   return std::nullopt;
 }
 

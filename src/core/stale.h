@@ -19,7 +19,7 @@ struct StaleRule {
 
 struct StaleVerdict {
   bool stale = false;
-  std::string reason;                 // "inactive", "not_stale", "state_deleting", "labels_differ", "image_differs", "state_differs"
+  std::string reason;  // "inactive", "not_stale", "state_deleting", "labels_differ", "image_differs", "state_differs"
   Duration inactive{};
   Time eligible_at{};                 // when it becomes stale if nobody uses it
 };

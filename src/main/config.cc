@@ -34,8 +34,8 @@ class Section {
     if (!table_ || !table_->contains(key)) return {};
     const auto value = (*table_)[key].value<std::int64_t>();
     if (!value || *value < least || *value > most)
-      return fail(Code::invalid, "[" + name_ + "] " + key + " must be an integer from " + std::to_string(least) + " to " +
-                                     std::to_string(most));
+      return fail(Code::invalid, "[" + name_ + "] " + key + " must be an integer from " + std::to_string(least) +
+                                     " to " + std::to_string(most));
     into = static_cast<Integer>(*value);
     return {};
   }
@@ -121,7 +121,9 @@ Result<Config> read_config(int argc, char** argv) {
     if (option == "--data") config.data = value;
     else if (option == "--listen") TRY(listen_on(config, value));
     else if (option == "--config") file = value;
-    else return fail(Code::invalid, "mayfly serve has no option \"" + option + "\"; it takes --data, --listen and --config");
+    else
+      return fail(Code::invalid,
+                  "mayfly serve has no option \"" + option + "\"; it takes --data, --listen and --config");
   }
   if (config.data.empty() && !config.list_failpoints)
     return fail(Code::invalid, "mayfly serve needs --data DIR, the folder that everything is kept in");

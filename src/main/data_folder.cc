@@ -45,8 +45,9 @@ Result<DataFolder> DataFolder::open(const std::string& path) {
   folder.lock_ = TRY(os::open(folder.path_ + "/lock", O_RDWR | O_CREAT, 0600));
   if (::flock(folder.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     const auto holder = os::read_file(folder.path_ + "/lock", 64).value_or("");
-    return fail(Code::conflict, "the data directory " + folder.path_ + " belongs to a running mayfly server (process " +
-                                    (holder.empty() ? "unknown" : holder) + "); stop that one first or choose another --data",
+    return fail(Code::conflict,
+                "the data directory " + folder.path_ + " belongs to a running mayfly server (process " +
+                    (holder.empty() ? "unknown" : holder) + "); stop that one first or choose another --data",
                 "data_directory_in_use");
   }
   const auto pid = std::to_string(::getpid());

@@ -58,7 +58,8 @@ Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
   TRY(engine.open_store());
   engine.installation_.instance = TRY(engine.store_->read([](Transaction& t) -> Result<std::string> {
     const auto instance = TRY(t.settings().get("instance"));
-    if (!instance) return fail(Code::not_found, "no server has ever run on this data directory", "not_a_data_directory");
+    if (!instance)
+      return fail(Code::not_found, "no server has ever run on this data directory", "not_a_data_directory");
     return *instance;
   }));
   TRY(engine.open_driver());
@@ -154,8 +155,9 @@ Status Engine::check_disk() const {
   const auto watermark = config_.disk_watermark_mb << 20;
   if (free >= watermark) return {};
   return fail(Code::no_space,
-              "the disk of the data directory has " + std::to_string(free >> 20) + " MiB left, less than the watermark of " +
-                  std::to_string(config_.disk_watermark_mb) + " MiB: nothing new is created until something is deleted",
+              "the disk of the data directory has " + std::to_string(free >> 20) +
+                  " MiB left, less than the watermark of " + std::to_string(config_.disk_watermark_mb) +
+                  " MiB: nothing new is created until something is deleted",
               "disk_low");
 }
 
@@ -213,7 +215,8 @@ void Engine::keep_time() {
 void Engine::keep_house() {
   for (int round = 0; house_bell_.wait(house_period); ++round) {
     (void)waiting_->run_once(clock_.now());
-    if (const auto done = activity_->flush(); !done) log::error("uses were not written", {{"error", done.error().message}});
+    if (const auto done = activity_->flush(); !done)
+      log::error("uses were not written", {{"error", done.error().message}});
     if (round % clock_every == 0)
       if (const auto done = save_clock(*store_, boot_id_, boottime(), clock_.now()); !done)
         log::error("the clock was not written", {{"error", done.error().message}});

@@ -1,7 +1,8 @@
 #pragma once
-// What a transaction can read and change: one gateway per table, each a dozen plain methods, none made for one use case.
-// `get` answers not_found; `find` answers nothing. `update` replaces the whole row and CHECKs that it exists.
-// Pages are keyset pages: at most `limit` rows strictly after (or, newest first, before) the given id; ids sort by time.
+// What a transaction can read and change: one gateway per table, each a dozen plain methods, none made for one use
+// case. `get` answers not_found; `find` answers nothing. `update` replaces the whole row and CHECKs that it exists.
+// Pages are keyset pages: at most `limit` rows strictly after (or, newest first, before) the given id; ids sort by
+// time.
 
 #include <optional>
 #include <string>

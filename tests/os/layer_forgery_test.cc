@@ -49,7 +49,9 @@ const std::vector<Forgery> forgeries{
     {"opaque at the end", [](Forged& f) { f.root().add("a", AE_IFREG).add(".wh..wh..opq", AE_IFREG); }},
     {"an aufs mark", [](Forged& f) { f.root().add(".wh..wh.plnk", AE_IFREG); }},
     {"overlay's own attribute",
-     [](Forged& f) { f.root().add("a", AE_IFDIR, "", [](archive_entry* e) { xattr(e, "trusted.overlay.redirect"); }); }},
+     [](Forged& f) {
+       f.root().add("a", AE_IFDIR, "", [](archive_entry* e) { xattr(e, "trusted.overlay.redirect"); });
+     }},
     {"opaque by attribute",
      [](Forged& f) { f.root().add("a", AE_IFDIR, "", [](archive_entry* e) { xattr(e, "trusted.overlay.opaque"); }); }},
     {"an unknown mark",

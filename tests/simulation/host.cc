@@ -129,7 +129,8 @@ class SimulatedDriver : public Driver {
   Status set_frozen(const Incarnation& incarnation, bool frozen) {
     if (!runs(incarnation)) return fail(Code::not_found, "nothing runs");
     return effect([&] {
-      if (auto found = host_.containers.find(incarnation); found != host_.containers.end()) found->second.frozen = frozen;
+      if (auto found = host_.containers.find(incarnation); found != host_.containers.end())
+        found->second.frozen = frozen;
     });
   }
 

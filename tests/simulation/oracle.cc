@@ -17,7 +17,8 @@ void Oracle::extended(const ResourceId& id, Time promised) {
 void Oracle::lifetime_set(const Sandbox& sandbox) {
   promised_.erase(sandbox.resource.id);
   // What stands still has only its retention, and that is no promise about running.
-  if (sandbox.lifetime.expires_at && !sandbox.lifetime.halted_at) promised_[sandbox.resource.id] = *sandbox.lifetime.expires_at;
+  if (sandbox.lifetime.expires_at && !sandbox.lifetime.halted_at)
+    promised_[sandbox.resource.id] = *sandbox.lifetime.expires_at;
 }
 
 void Oracle::promise_ends(const ResourceId& id) { promised_.erase(id); }
@@ -32,7 +33,8 @@ void Oracle::erasing(const memory::Rows& rows, const Host& host, const LayerRef&
   const auto permit = rows.permits.find(layer);
   if (permit == rows.permits.end()) return report("C2: bytes of " + hex(layer.uid) + " destroyed without a permit");
   if (permit->second.waiver()) {
-    if (!rows.events.contains(permit->second.waiver())) report("C2: the waiver for " + hex(layer.uid) + " has no event");
+    if (!rows.events.contains(permit->second.waiver()))
+      report("C2: the waiver for " + hex(layer.uid) + " has no event");
     return;
   }
   const auto archive = rows.archives.find(permit->second.archive());
@@ -70,7 +72,8 @@ void Oracle::check_sandbox(const Sandbox& sandbox, const Host& host, Time now, b
   }
   if (deleted_.contains(id) && state != State::deleting && state != State::gone)
     report("C6: an acknowledged delete is forgotten: " + id.text);
-  if (state == State::gone && host.holds_anything_of(uid_of(id))) report("C3: forgotten while something is left: " + id.text);
+  if (state == State::gone && host.holds_anything_of(uid_of(id)))
+    report("C3: forgotten while something is left: " + id.text);
   const auto& limit = sandbox.lifetime.limit_at;
   if (limit && state == State::running && sandbox.lifetime.expires_at && *sandbox.lifetime.expires_at > *limit)
     report("D3: the deadline of " + id.text + " lies past its limit");
@@ -112,13 +115,16 @@ void Oracle::check_host(const memory::Rows& rows, const Host& host, const Report
                         (row->resource.state == State::running || row->resource.state == State::paused ||
                          row->resource.state == State::deleting);
     if (!wanted) report("C7: a container nobody wants: " + to_string(incarnation));
-    else if (row->resource.state == State::paused && !container.frozen) report("C7: paused, but it runs: " + row->resource.id.text);
-    else if (row->resource.state == State::running && container.frozen) report("C7: running, but frozen: " + row->resource.id.text);
+    else if (row->resource.state == State::paused && !container.frozen)
+      report("C7: paused, but it runs: " + row->resource.id.text);
+    else if (row->resource.state == State::running && container.frozen)
+      report("C7: running, but frozen: " + row->resource.id.text);
   }
   for (const auto& [id, row] : rows.sandboxes)
     if (row.resource.state == State::running || row.resource.state == State::paused) {
       const auto found = std::find_if(host.containers.begin(), host.containers.end(), [&](const auto& entry) {
-        return entry.first.uid == uid_of(id) && entry.first.generation == row.resource.generation && entry.second.running;
+        return entry.first.uid == uid_of(id) && entry.first.generation == row.resource.generation &&
+               entry.second.running;
       });
       if (found == host.containers.end()) report("C7: recorded as alive, but nothing runs: " + id.text);
     }

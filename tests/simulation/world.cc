@@ -62,13 +62,15 @@ World::World(std::uint64_t seed) : chance_(seed), store_(clock_) {
 void World::draw_faults() {
   // Each seed has its own mixture: many kinds at once hide what one kind alone would show.
   const auto maybe = [&](int most) { return chance_.percent(50) ? static_cast<int>(chance_.below(most + 1)) : 0; };
-  host_.faults = {maybe(30), maybe(15), maybe(15), maybe(6), maybe(20), maybe(20), maybe(20), maybe(20), maybe(5), maybe(4)};
+  host_.faults = {maybe(30), maybe(15), maybe(15), maybe(6), maybe(20),
+                  maybe(20), maybe(20), maybe(20), maybe(5), maybe(4)};
 }
 
 Fate World::fate() {
   if (peace_) return {};
   if (chance_.percent(host_.faults.commit_refused)) return {Fate::refuse, {Code::no_space, "the disk is full", {}, {}}};
-  if (chance_.percent(host_.faults.crash_at_commit)) return {chance_.percent(50) ? Fate::crash_before : Fate::crash_after, {}};
+  if (chance_.percent(host_.faults.crash_at_commit))
+    return {chance_.percent(50) ? Fate::crash_before : Fate::crash_after, {}};
   return {};
 }
 
@@ -275,7 +277,8 @@ std::string World::story() const {
   for (const auto& [id, task] : store_.snapshot().tasks)
     if (status_of(task.phase) != TaskStatus::completed)
       text += id.text + " of " + task.resource.text + " " + std::string(name(task.verb)) + " is " +
-              std::string(name(task.phase)) + ", claim " + std::to_string(task.work.claim) + " " + task.work.last_error + "\n";
+              std::string(name(task.phase)) + ", claim " + std::to_string(task.work.claim) + " " +
+              task.work.last_error + "\n";
   return text;
 }
 

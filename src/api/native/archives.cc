@@ -63,10 +63,11 @@ void add_archive_routes(http::Router& router, Services& services) {
     });
   };
   router.add({"GET", "/v1/archives", with(list)});
-  router.add({"GET", "/v1/archives/{id}",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-                return ok(render(TRY(services.archives.get(caller, request.param("id")))));
-              })});
+  router.add(
+      {"GET", "/v1/archives/{id}",
+       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+         return ok(render(TRY(services.archives.get(caller, request.param("id")))));
+       })});
   router.add({"GET", "/v1/archives/{id}/content", with(content), 1 << 20, true});
   router.add({"GET", "/v1/archives/{id}/manifest", with(manifest), 1 << 20, true});
   router.add({"DELETE", "/v1/archives/{id}", with(remove)});

@@ -106,15 +106,17 @@ void add_cleanup_routes(http::Router& router, Services& services) {
     });
   };
   router.add({"GET", "/v1/cleanup-tasks", with(list)});
-  router.add({"GET", "/v1/cleanup-tasks/{id}",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-                return ok(render(TRY(services.cleanups.get(caller, {request.param("id")}))));
-              })});
+  router.add(
+      {"GET", "/v1/cleanup-tasks/{id}",
+       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+         return ok(render(TRY(services.cleanups.get(caller, {request.param("id")}))));
+       })});
   router.add({"GET", "/v1/cleanup-tasks/{id}/tree", with(tree)});
-  router.add({"POST", "/v1/cleanup-tasks/{id}/retry",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-                return ok(render(TRY(services.cleanups.retry(caller, {request.param("id")}))));
-              })});
+  router.add(
+      {"POST", "/v1/cleanup-tasks/{id}/retry",
+       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+         return ok(render(TRY(services.cleanups.retry(caller, {request.param("id")}))));
+       })});
   router.add({"POST", "/v1/cleanup/stale", with(stale)});
   router.add({"GET", "/v1/events", with(events)});
 }

@@ -118,8 +118,9 @@ Result<http::Response> upload(Services& services, const Caller& caller, const ht
   return ok(render(TRY(services.execution.agent().stat(to, path))), 201);
 }
 
-Result<http::Response> look(Services& services, const Caller& caller, const http::Request& request,
-                            const std::function<Result<http::Response>(Agent&, const Incarnation&, const std::string&)>& at) {
+Result<http::Response> look(
+    Services& services, const Caller& caller, const http::Request& request,
+    const std::function<Result<http::Response>(Agent&, const Incarnation&, const std::string&)>& at) {
   TRY(only_query(request, {"path"}));
   const auto path = TRY(path_of(request));
   const auto to = TRY(services.execution.look(caller, request.param("id")));
@@ -177,12 +178,18 @@ void add_file_routes(http::Router& router, Services& services) {
                 return answer(upload(services, *caller, request, body), request);
               })});
   router.add({"DELETE", base + "content", with(remove)});
-  router.add({"GET", base + "stat", looking([](Agent& agent, const Incarnation& to, const std::string& path)
-                                                -> Result<http::Response> { return ok(render(TRY(agent.stat(to, path)))); })});
-  router.add({"GET", base + "list", looking([](Agent& agent, const Incarnation& to, const std::string& path)
-                                                -> Result<http::Response> { return render(TRY(agent.list(to, path))); })});
-  router.add({"GET", base + "tree", looking([](Agent& agent, const Incarnation& to, const std::string& path)
-                                                -> Result<http::Response> { return render(TRY(agent.tree(to, path))); })});
+  router.add({"GET", base + "stat",
+              looking([](Agent& agent, const Incarnation& to, const std::string& path) -> Result<http::Response> {
+                return ok(render(TRY(agent.stat(to, path))));
+              })});
+  router.add({"GET", base + "list",
+              looking([](Agent& agent, const Incarnation& to, const std::string& path) -> Result<http::Response> {
+                return render(TRY(agent.list(to, path)));
+              })});
+  router.add({"GET", base + "tree",
+              looking([](Agent& agent, const Incarnation& to, const std::string& path) -> Result<http::Response> {
+                return render(TRY(agent.tree(to, path)));
+              })});
   router.add({"POST", base + "mkdir", with(make_folder)});
   router.add({"POST", base + "move", with(move)});
 }

@@ -49,8 +49,8 @@ inline Result<std::int64_t> query_integer(const http::Request& request, std::str
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error == std::errc() && end == text->data() + text->size() && value >= least && value <= most) return value;
   Error bad{Code::invalid, {}, "query_invalid", {}};
-  bad.message = std::string(name) + " must be an integer from " + std::to_string(least) + " to " + std::to_string(most) +
-                "; got \"" + text->substr(0, 40) + "\"";
+  bad.message = std::string(name) + " must be an integer from " + std::to_string(least) + " to " +
+                std::to_string(most) + "; got \"" + text->substr(0, 40) + "\"";
   bad.fields.push_back({"query." + std::string(name), "an integer", *text});
   return tl::unexpected(bad);
 }

@@ -31,11 +31,12 @@ void add_image_routes(http::Router& router, Services& services) {
   router.add({"POST", "/v1/images", blocking(services, [&services](const Caller& caller, const http::Request& request) {
                 return import(services, caller, request);
               }), 1 << 20, true});
-  router.add({"DELETE", "/v1/images/{name}",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-                TRY(services.images.remove(caller, request.param("name")));
-                return ok({{"removed", request.param("name")}});
-              })});
+  router.add(
+      {"DELETE", "/v1/images/{name}",
+       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+         TRY(services.images.remove(caller, request.param("name")));
+         return ok({{"removed", request.param("name")}});
+       })});
 }
 
 }  // namespace mayfly::api::native

@@ -13,7 +13,8 @@ constexpr Duration move_patience = 30s;
 Result<lifetime::Extension> read_extension(const std::string& body) {
   json::Reader reader(body);
   lifetime::Extension wish;
-  if (const auto by = reader.optional_number("extend_seconds", {.min = 1, .max = 31'536'000})) wish.by = from_seconds(*by);
+  if (const auto by = reader.optional_number("extend_seconds", {.min = 1, .max = 31'536'000}))
+    wish.by = from_seconds(*by);
   if (const auto text = reader.optional_string("until", {.min = 1, .max = 64})) {
     const auto until = parse_wall_time(*text);
     if (until) wish.until = *until;
@@ -35,9 +36,10 @@ void keepalive(Services& services, const Caller& caller, std::shared_ptr<const h
                http::Responder respond) {
   const auto wish = read_extension(request->body);
   if (!wish) return respond(problem(wish.error(), request->id));
-  services.sandboxes.extend(caller, request->param("id"), *wish, [request, respond](Result<lifetime::Extended> extended) {
-    respond(extended ? describe(*extended) : problem(extended.error(), request->id));
-  });
+  services.sandboxes.extend(caller, request->param("id"), *wish,
+                            [request, respond](Result<lifetime::Extended> extended) {
+                              respond(extended ? describe(*extended) : problem(extended.error(), request->id));
+                            });
 }
 
 Result<http::Response> set_expiry(Services& services, const Caller& caller, const http::Request& request) {

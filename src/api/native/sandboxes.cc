@@ -57,8 +57,11 @@ void create(Services& services, const Caller& caller, std::shared_ptr<const http
     services.sandboxes.when_settled(caller, made.resource.id, create_patience, [=](Result<Sandbox> settled) {
       if (!settled) return respond(problem(settled.error(), request->id));
       if (settled->resource.state == State::deleting || settled->resource.state == State::gone)
-        return respond(problem({Code::conflict, "sandbox " + settled->resource.id.text + " was deleted while it started",
-                                "deleted_while_starting", {}}, request->id));
+        return respond(problem({Code::conflict,
+                                "sandbox " + settled->resource.id.text + " was deleted while it started",
+                                "deleted_while_starting",
+                                {}},
+                               request->id));
       if (settled->resource.state == State::failed)
         return respond(problem({Code::unavailable,
                                 "sandbox " + settled->resource.id.text + " did not start: " + settled->work.last_error,
@@ -103,7 +106,8 @@ Result<http::Response> remove(Services& services, const Caller& caller, const ht
                   "query_invalid");
     if (*word == "waive") wish.policy.on_archive_failure = DeletePolicy::OnArchiveFailure::waive;
   }
-  const auto retention = TRY(query_integer(request, "archive_retention_seconds", archive_retention / 1s, 60, 316224000));
+  const auto retention =
+      TRY(query_integer(request, "archive_retention_seconds", archive_retention / 1s, 60, 316224000));
   wish.policy.archive_retention = std::chrono::seconds(retention);
   const auto accepted = TRY(services.sandboxes.remove(caller, request.param("id"), wish));
   auto body = render(accepted.sandbox);
@@ -121,13 +125,15 @@ void add_sandbox_routes(http::Router& router, Services& services) {
                                            http::Responder respond) {
                 services.post([&services, caller, request, respond] { create(services, caller, request, respond); });
               })});
-  router.add({"GET", "/v1/sandboxes", blocking(services, [&services](const Caller& caller, const http::Request& request) {
-                return list(services, caller, request);
-              })});
-  router.add({"GET", "/v1/sandboxes/{id}",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-                return ok(render(TRY(services.sandboxes.get(caller, request.param("id")))));
-              })});
+  router.add(
+      {"GET", "/v1/sandboxes", blocking(services, [&services](const Caller& caller, const http::Request& request) {
+         return list(services, caller, request);
+       })});
+  router.add(
+      {"GET", "/v1/sandboxes/{id}",
+       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
+         return ok(render(TRY(services.sandboxes.get(caller, request.param("id")))));
+       })});
   router.add({"DELETE", "/v1/sandboxes/{id}",
               blocking(services, [&services](const Caller& caller, const http::Request& request) {
                 return remove(services, caller, request);

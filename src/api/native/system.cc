@@ -56,9 +56,10 @@ void add_system_routes(http::Router& router, Services& services) {
                 return doctor(services, caller, request);
               })});
   if (services.move_clock)
-    router.add({"POST", "/test/clock", blocking(services, [&services](const Caller& caller, const http::Request& request) {
-                  return move_clock(services, caller, request);
-                })});
+    router.add(
+        {"POST", "/test/clock", blocking(services, [&services](const Caller& caller, const http::Request& request) {
+           return move_clock(services, caller, request);
+         })});
 }
 
 void add_routes(http::Router& router, Services& services) {

@@ -34,7 +34,9 @@ Result<std::unique_ptr<CrunDriver>> CrunDriver::open(CrunOptions options) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)); };
   if (options.instance.empty() || !std::all_of(options.instance.begin(), options.instance.end(), plain))
     return fail(Code::invalid, "instance '" + options.instance + "': letters and digits only");
-  if (!options.data.starts_with('/')) return fail(Code::invalid, "data folder " + options.data + ": must be absolute");
+  // crun runs from the bundle, where a relative path would lead elsewhere.
+  for (const auto& path : {options.data, options.agent, options.crun})
+    if (!path.starts_with('/')) return fail(Code::invalid, "path '" + path + "' for the driver: must be absolute");
   std::unique_ptr<CrunDriver> driver(new CrunDriver(std::move(options)));
   const auto& layout = driver->layout_;
   TRY(os::make_folders(layout.data, 0700));
@@ -77,15 +79,20 @@ Status CrunDriver::kill(const Incarnation& incarnation) {
   return {};
 }
 
-/// A first process that ended by itself while this process is its (sub)reaper stays a zombie until somebody asks.
-void CrunDriver::reap(const Incarnation& incarnation) const {
+/// The one that crun made, alive or a zombie; its start time tells it from a later user of its pid.
+std::optional<pid_t> CrunDriver::first_process(const Incarnation& incarnation) const {
   const auto text = os::read_file(layout_.run(incarnation) + "/init", 64);
-  if (!text) return;
-  const auto space = text->find(' ');
+  const auto space = text ? text->find(' ') : std::string::npos;
+  if (space == std::string::npos) return std::nullopt;
   const auto pid = parse_number(std::string_view(*text).substr(0, space));
   const auto facts = pid ? facts_of(*pid) : std::nullopt;
-  if (!facts || space == std::string::npos || std::to_string(facts->start_time) != text->substr(space + 1)) return;
-  ::waitpid(*pid, nullptr, WNOHANG | __WALL);
+  if (!facts || std::to_string(facts->start_time) != text->substr(space + 1)) return std::nullopt;
+  return *pid;
+}
+
+/// A first process that ended by itself while this process is its (sub)reaper stays a zombie until somebody asks.
+void CrunDriver::reap(const Incarnation& incarnation) const {
+  if (const auto pid = first_process(incarnation)) ::waitpid(*pid, nullptr, WNOHANG | __WALL);
 }
 
 Status CrunDriver::freeze(const Incarnation& incarnation) {

@@ -7,6 +7,7 @@
 // go straight to the kernel.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "driver/crun/cgroups.h"
@@ -78,6 +79,7 @@ class CrunDriver : public Driver {
   Status await_agent(const Incarnation& incarnation) const;
   Status probe(const Incarnation& incarnation) const;
   Status refuse_mounted(const LayerRef& layer) const;
+  std::optional<pid_t> first_process(const Incarnation& incarnation) const;
   void reap(const Incarnation& incarnation) const;
   Caveats caveats(const LaunchSpec& launch, const crun::Limits& limits) const;
 

@@ -111,7 +111,9 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
 
 Result<bool> CrunDriver::adopt(const Incarnation& incarnation) {
   const auto name = container_name(incarnation);
-  if (TRY(cgroups_.members(name)).empty()) return false;
+  // Without it crun was not done: what runs there is half made, and nobody was told of it.
+  const auto first = first_process(incarnation);
+  if (!first || !in_cgroup(*first, name) || TRY(cgroups_.members(name)).empty()) return false;
   if (cgroups_.frozen(name)) TRY(thaw(incarnation));
   return probe(incarnation).has_value();
 }
