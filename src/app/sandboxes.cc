@@ -173,7 +173,8 @@ Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why
     lifetime::halt(sandbox.lifetime, *state, halted_retention, t.moment(), installation.down);
   }
   if (move == Move::ask_start) {
-    sandbox.resource.generation = sandbox.lifetime.generation = sandbox.resource.generation + 1;
+    // Where no start was ever recorded the first container is still to come.
+    if (sandbox.started_at) sandbox.resource.generation = sandbox.lifetime.generation = sandbox.resource.generation + 1;
     lifetime::run(sandbox.lifetime, *state, t.moment(), installation.down);
   }
   t.wakes.deadline_at(sandbox.lifetime.wake_at);

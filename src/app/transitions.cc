@@ -32,7 +32,13 @@ Result<Commit> Transitions::start(const Sandbox& sandbox) {
   const auto incarnation = incarnation_of(sandbox, installation_);
   if (awaits_restore(sandbox)) TRY(restore(sandbox));
   FAILPOINT("start_sandbox.before_effect");
-  auto started = TRY(driver_.start({incarnation, sandbox.layer, sandbox.spec}));
+  auto begun = driver_.start({incarnation, sandbox.layer, sandbox.spec});
+  if (!begun) {
+    // What it left would stand in the way of the next try; what this cannot take away the reconciler will.
+    if (driver_.kill(incarnation)) (void)driver_.release(incarnation);
+    return tl::unexpected(begun.error());
+  }
+  auto started = std::move(*begun);
   FAILPOINT("start_sandbox.after_effect");
   return Commit([this, id = sandbox.resource.id, caveats = std::move(started.caveats)](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(id));

@@ -137,7 +137,9 @@ Result<Extended> extend(Lifetime& life, const Extension& wish, Moment now, const
   const bool gains = !before || target > before->at;
   if (!gains && (wish.by || wanted > before->at))
     return fail(Code::conflict, "the limit of its life is reached at " + format(before->at), "limit_reached");
-  life.keep_until = life.keep_until ? std::max(*life.keep_until, target) : target;
+  // The deadline that stands may owe itself to the grace, and a floor below it would end that.
+  const Time floor = before ? std::max(target, before->at) : target;
+  life.keep_until = life.keep_until ? std::max(*life.keep_until, floor) : floor;
   touch(life, Activity::keepalive, now.now, now, down);
   return Extended{life.expires_at, life.limit_at, target < wanted};
 }

@@ -51,7 +51,8 @@ Result<DataFolder> DataFolder::open(const std::string& path) {
                 "data_directory_in_use");
   }
   const auto pid = std::to_string(::getpid());
-  if (::ftruncate(folder.lock_.get(), 0) == 0) TRY(os::write_all(folder.lock_.get(), pid));
+  // For people only: a full disk must not keep the server from starting, since deletes need it.
+  if (::ftruncate(folder.lock_.get(), 0) == 0) (void)os::write_all(folder.lock_.get(), pid);
   folder.helpers_ = TRY(os::open(folder.path_ + "/helpers.lock", O_RDWR | O_CREAT, 0600));
   return folder;
 }

@@ -40,6 +40,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   engine->clock_.start_from(clock.base);
   engine->installation_ =
       TRY(open_installation(*engine->store_, engine->random_, os::sha256_hex(key.secret), key.secret.substr(0, 6)));
+  // A first life may end before its first second does, and its downtime is counted from here.
+  if (!record) TRY(save_clock(*engine->store_, engine->boot_id_, boottime(), engine->clock_.now()));
   TRY(engine->open_driver());
   engine->wire();
   if (clock.jumped) {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include <malloc.h>
 #include <sys/prctl.h>
 
 #include "api/native/routes.h"
@@ -56,6 +57,8 @@ sigset_t block_signals() {
 
 Status run(const Config& config) {
   const auto signals = block_signals();
+  // One arena for each of a hundred threads would hold more memory than all of them use.
+  ::mallopt(M_ARENA_MAX, 4);
   // The first processes of sandboxes become our children when crun ends, so that their end is noticed and reaped.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto folder = TRY(DataFolder::open(config.data));

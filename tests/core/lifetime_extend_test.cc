@@ -188,6 +188,15 @@ TEST(LifetimeGrace, IsTimeToRenew) {
   EXPECT_EQ(age(life.expires_at), "1h 41m");
 }
 
+TEST(LifetimeGrace, IsNotEndedByAnExtensionThatItCoversAlready) {
+  auto life = running({.max_age = 35min});
+
+  const auto extended = must(lifetime::extend(life, until(40min + 30s), after(40min + 10s), away));
+
+  EXPECT_EQ(age(extended.expires_at), "41m 00s");
+  EXPECT_EQ(due_text(life, after(40min + 10s)), "41m 00s max_age delete") << "promised, also if the server starts again";
+}
+
 TEST(LifetimeGrace, DoesNotRepeatItself) {
   const auto life = running({.max_age = 35min});
 

@@ -33,7 +33,8 @@ class BadInput : public Served {
     EXPECT_EQ(answer.status, status) << answer;
     const auto* type = http::find(answer.headers, "Content-Type");
     EXPECT_TRUE(type && type->starts_with("application/problem+json")) << answer;
-    for (const auto* member : {"code", "detail", "request_id"}) EXPECT_NE(answer.string(member), "") << member << answer;
+    for (const auto* member : {"code", "detail", "request_id"})
+      EXPECT_NE(answer.string(member), "") << member << answer;
     EXPECT_EQ(answer.at("status"), json::value(status));
   }
 
@@ -100,7 +101,7 @@ const Row bodies[] = {
     {"GET", "/v1/sandboxes?limit=99999999999999999999", "", 400},
     {"GET", "/v1/sandboxes?state=asleep", "", 400},
     {"GET", "/v1/cleanup-tasks/clt_none", "", 404},
-    {"GET", "/v1/sandboxes/%00", "", 404},
+    {"GET", "/v1/sandboxes/%00", "", 400},
     {"GET", "/v1/sandboxes/..%2f..%2fetc%2fpasswd", "", 404},
     {"GET", "/v1/nothing", "", 404},
     {"GET", "/", "", 404},
@@ -151,8 +152,9 @@ TEST_F(BadInput, CannotLeadAFilePathOutOfTheSandbox) {
 TEST_F(BadInput, IncludesKeysThatAreMissingWrongOrDiffer) {
   auto nobody = server_.connect_with({});
   auto stranger = server_.connect_with({{"Authorization", "Bearer not-a-key-of-this-server"}});
-  auto both = server_.connect_with({{"Authorization", std::string("Bearer ") + Server::key}, {"X-API-Key", "another"}});
-  auto same = server_.connect_with({{"Authorization", std::string("bearer ") + Server::key}, {"X-API-Key", Server::key}});
+  const auto key = std::string(Server::key);
+  auto both = server_.connect_with({{"Authorization", "Bearer " + key}, {"X-API-Key", "another"}});
+  auto same = server_.connect_with({{"Authorization", "bearer " + key}, {"X-API-Key", key}});
 
   for (const auto* path : {"/v1/sandboxes", "/v1/doctor", "/v1/events", "/v1/images"}) {
     expect_problem(nobody.get(path), 401, path);

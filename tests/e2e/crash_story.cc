@@ -7,10 +7,12 @@ namespace mayfly::test {
 namespace {
 
 constexpr const char* write_files =
-    "mkdir -p /work/empty && echo known > /work/known && dd if=/dev/urandom of=/work/random bs=4096 count=16 2>/dev/null && "
+    "mkdir -p /work/empty && echo known > /work/known && "
+    "dd if=/dev/urandom of=/work/random bs=4096 count=16 2>/dev/null && "
     "ln -s nowhere /work/dangling && chmod 4750 /work/known && rm /etc/passwd";
 constexpr const char* read_files =
-    "cd /work && md5sum known random && readlink dangling && stat -c '%a %n' known empty && ls /etc/passwd 2>&1 | wc -l";
+    "cd /work && md5sum known random && readlink dangling && stat -c '%a %n' known empty && "
+    "ls /etc/passwd 2>&1 | wc -l";
 
 /// A tar that is an image, with one file that no other image has.
 std::string make_tar(const std::string& folder) {
@@ -189,7 +191,8 @@ void CrashStory::check_archive() {
 void CrashStory::check_brief() {
   if (brief_.id.empty()) return;
   EXPECT_EQ(server_.api().post("/test/clock", json::object{{"advance_seconds", 70}}).status, 200);
-  EXPECT_TRUE(comes_true([&] { return server_.api().state(brief_.id) == "gone"; })) << server_.api().get(Api::of(brief_.id));
+  EXPECT_TRUE(comes_true([&] { return server_.api().state(brief_.id) == "gone"; }))
+      << server_.api().get(Api::of(brief_.id));
 }
 
 }  // namespace mayfly::test

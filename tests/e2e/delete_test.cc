@@ -43,7 +43,8 @@ TEST_F(Delete, IsTakenOfOneThatNeverStarted) {
   tar.argv = {"/bin/sh", "-c", "mkdir -p rootfs/etc && echo x > rootfs/etc/x && tar -cf bare.tar -C rootfs ."};
   tar.cwd = server_.folder();
   ASSERT_TRUE(os::run(tar));
-  ASSERT_EQ(api().post("/v1/images", json::object{{"path", server_.folder() + "/bare.tar"}, {"name", "bare"}}).status, 201);
+  const json::object bare = {{"path", server_.folder() + "/bare.tar"}, {"name", "bare"}};
+  ASSERT_EQ(api().post("/v1/images", bare).status, 201);
   const auto made = api().create({{"name", "odd"}, {"image", "bare"}, {"workdir", "/etc/x/not-a-folder"}});
   const auto id = api().get(Api::of("odd")).string("id");
   ASSERT_NE(id, "") << made;

@@ -36,8 +36,10 @@ TEST(Failpoints, AreNamedOnEveryPathThatDestroysOrPromises) {
   const auto names = named_places();
 
   for (const auto* path : {"create_sandbox.", "start_sandbox.", "delete_sandbox.", "stop_sandbox.", "archive_sandbox.",
-                           "destroy_sandbox.", "confirm_sandbox.", "destroy_archive.", "restore.", "store.", "deadline."})
-    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const auto& n) { return n.starts_with(path); })) << path;
+                           "destroy_sandbox.", "confirm_sandbox.", "destroy_archive.", "restore.", "store.",
+                           "deadline."})
+    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const auto& name) { return name.starts_with(path); }))
+        << path;
 }
 
 class Kill9 : public ::testing::TestWithParam<std::string> {};

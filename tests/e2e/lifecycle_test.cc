@@ -1,6 +1,9 @@
 // Pause, resume, stop and start of real processes.
 
+#include <cstdlib>
+
 #include "e2e/server.h"
+#include "os/file.h"
 
 namespace mayfly::test {
 namespace {
@@ -13,9 +16,20 @@ class Lifecycle : public Served {
   void given_counter(const std::string& id) {
     const auto begun = api().post(
         Api::of(id, "exec"),
-        json::object{{"command", "n=0; while :; do n=$((n+1)); echo $n > /count; done"}, {"wait", false}});
+        json::object{{"command", "n=0; while :; do n=$((n+1)); echo $n > /next; mv /next /count; done"},
+                     {"wait", false}});
     ASSERT_EQ(begun.status, 202) << begun;
     ASSERT_TRUE(comes_true([&] { return count(id) > 0; }));
+  }
+  /// What its group has used so far, by whichever hierarchy counts it.
+  std::string cpu_used(const std::string& id) {
+    std::string used;
+    for (const auto& trace : server_.traces_of(id.substr(4)))
+      for (const auto* file : {"/cpuacct.usage", "/cpu.stat"})
+        if (trace.starts_with("cgroup "))
+          used += os::read_file("/sys/fs/cgroup/" + trace.substr(7) + file).value_or("");
+    EXPECT_NE(used, "");
+    return used;
   }
   int count(const std::string& id) { return std::atoi(api().output(id, "cat /count 2>/dev/null").c_str()); }
 };
@@ -26,10 +40,12 @@ TEST_F(Lifecycle, APausedOneUsesNoCpuAndGoesOnWhereItWas) {
   const int before = count(id);
 
   ASSERT_EQ(move(id, "pause").string("state"), "paused");
+  const auto used = cpu_used(id);
   const auto refused = api().exec(id, "true");
   EXPECT_EQ(refused.status, 409) << refused;
   EXPECT_EQ(refused.string("code"), "state_paused");
   EXPECT_EQ(move(id, "pause").status, 409);
+  EXPECT_EQ(cpu_used(id), used);
 
   ASSERT_EQ(move(id, "resume").string("state"), "running");
   const int after = count(id);

@@ -100,7 +100,8 @@ bool Server::read_address(int from) {
   const auto deadline = std::chrono::steady_clock::now() + start_patience;
   while (said.find('\n') == std::string::npos) {
     pollfd ready{from, POLLIN, 0};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left <= 0ms || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
     char room[512];
     const auto got = ::read(from, room, sizeof room);
@@ -196,7 +197,8 @@ std::string Server::instance() const {
   sqlite3_stmt* query = nullptr;
   std::string instance;
   if (sqlite3_open_v2((data_ + "/mayfly.db").c_str(), &database, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
-      sqlite3_prepare_v2(database, "SELECT value FROM setting WHERE name = 'instance'", -1, &query, nullptr) == SQLITE_OK &&
+      sqlite3_prepare_v2(database, "SELECT value FROM setting WHERE name = 'instance'", -1, &query, nullptr) ==
+          SQLITE_OK &&
       sqlite3_step(query) == SQLITE_ROW)
     instance = reinterpret_cast<const char*>(sqlite3_column_text(query, 0));
   EXPECT_FALSE(instance.empty()) << "the database of " << data_ << " names no instance: " << sqlite3_errmsg(database);

@@ -1,6 +1,6 @@
 #pragma once
-// A real server on a data folder of its own, with real sandboxes, and what a client and a host would see of it. Nothing of
-// it is left on the host when a test ends; a test that leaves something fails.
+// A real server on a data folder of its own, with real sandboxes, and what a client and a host would see of it.
+// Nothing of it is left on the host when a test ends; a test that leaves something fails.
 
 #include <chrono>
 #include <functional>
@@ -41,17 +41,22 @@ class Api {
  public:
   explicit Api(const std::string& url, http::Headers always);
 
-  Answer call(const std::string& method, const std::string& path, const std::string& body = {}, http::Headers headers = {});
+  Answer call(const std::string& method, const std::string& path, const std::string& body = {},
+              http::Headers headers = {});
   Answer get(const std::string& path) { return call("GET", path); }
   Answer post(const std::string& path, const json::value& body = json::object()) {
     return call("POST", path, boost::json::serialize(body));
   }
-  Answer put(const std::string& path, const json::value& body) { return call("PUT", path, boost::json::serialize(body)); }
+  Answer put(const std::string& path, const json::value& body) {
+    return call("PUT", path, boost::json::serialize(body));
+  }
   Answer remove(const std::string& path) { return call("DELETE", path); }
 
   // The calls that every story makes; `id` is an id or a name.
   Answer create(json::object wish = {}) { return post("/v1/sandboxes", std::move(wish)); }
-  Answer exec(const std::string& id, const std::string& line) { return post(of(id, "exec"), json::object{{"command", line}}); }
+  Answer exec(const std::string& id, const std::string& line) {
+    return post(of(id, "exec"), json::object{{"command", line}});
+  }
   std::string output(const std::string& id, const std::string& line) { return exec(id, line).string("stdout"); }
   std::string state(const std::string& id) { return get(of(id)).string("state"); }
   Answer keepalive(const std::string& id, double seconds) {

@@ -19,6 +19,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
                                             .vfs = options.vfs}));
   TRY(sql::migrate(*database, sql::migrations(), clock.now()));
   database->take_trouble();
+  // What a killed process has left in the log. A full disk keeps it there, where it is just as safe.
+  database->checkpoint(true);
   store->readers_ = TRY(SqliteReaders::open(options, store->moments_));
   store->writer_ = std::make_unique<SqliteWriter>(std::move(database), options, store->moments_);
   return store;
