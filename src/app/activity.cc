@@ -35,6 +35,30 @@ Status ActivityLog::flush() {
     }
   }
   if (batch.empty()) return {};
+  const auto written = write(batch);
+  if (written) return {};
+  // A use that could not be written down was a use all the same.
+  std::lock_guard guard(mutex_);
+  for (const auto& [id, seen] : batch) {
+    auto& kept = seen_[id];
+    if (kept.at < seen.at) {
+      kept.at = seen.at;
+      kept.by = seen.by;
+    }
+    kept.fresh = true;
+  }
+  return written;
+}
+
+Status ActivityLog::flush_if_seen(const ResourceId& id) {
+  {
+    std::lock_guard guard(mutex_);
+    if (!seen_.contains(id)) return {};
+  }
+  return flush();
+}
+
+Status ActivityLog::write(const std::vector<std::pair<ResourceId, Seen>>& batch) {
   return store_.write([&](Transaction& t) -> Status {
     for (const auto& [id, seen] : batch) {
       auto life = t.lifetimes().get(id);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "app/installation.h"
 #include "core/lifetime.h"
@@ -24,6 +25,8 @@ class ActivityLog {
 
   /// Writes what was seen since the last call. Called each second, and before an idle deadline is decided.
   Status flush();
+  /// The same, if there is anything of that one.
+  Status flush_if_seen(const ResourceId& id);
 
  private:
   struct Seen {
@@ -33,6 +36,7 @@ class ActivityLog {
     bool fresh = false;    // seen since the last flush
   };
   void see(const ResourceId& id, Activity by, int held);
+  Status write(const std::vector<std::pair<ResourceId, Seen>>& batch);
 
   Store& store_;
   const Clock& clock_;

@@ -15,12 +15,20 @@ Result<Archived> Archiver::archive(const Sandbox& sandbox, Duration retention) {
   Archived done;
   done.archive = TRY(begin_row(sandbox, retention));
   FAILPOINT("archive.after_row");
-  const auto written = write_blobs(sandbox, done.archive);
-  if (!written && written.error().code == Code::not_found) {
+  if (!TRY(driver_.has_layer(layer_of(sandbox, installation_)))) {
+    if (sandbox.started_at)
+      return fail(Code::internal, "the files of " + sandbox.resource.id.text + " are not where they should be",
+                  "layer_missing");
     done.nothing = true;
     return done;
   }
-  if (!written) return tl::unexpected(in_context("archiving " + sandbox.resource.id.text, written.error()));
+  const auto written = write_blobs(sandbox, done.archive);
+  if (!written) {
+    Error error = in_context("archiving " + sandbox.resource.id.text, written.error());
+    // Something vanished on the way, but the layer did not: that is trouble, and never "nothing to archive".
+    if (error.code == Code::not_found) error.code = Code::unavailable;
+    return tl::unexpected(error);
+  }
   FAILPOINT("archive.after_write");
   TRY(verify(done.archive, *written));
   FAILPOINT("archive.after_verify");

@@ -30,6 +30,15 @@ bool Deadlines::notice(Time at) {
 }
 
 Result<std::optional<Time>> Deadlines::run_once() {
+  auto next = pass();
+  if (next) return next;
+  // What was taken from the heap and not decided must come back.
+  std::lock_guard guard(mutex_);
+  reload_ = true;
+  return next;
+}
+
+Result<std::optional<Time>> Deadlines::pass() {
   const Time now = clock_.now();
   TRY(follow_wall_clock());
   {
@@ -45,7 +54,9 @@ Result<std::optional<Time>> Deadlines::run_once() {
       due.push_back(near_.top().id);
       near_.pop();
     }
-    TRY(fire(due));
+    if (fire(due)) continue;
+    // One row that cannot be decided must not hold up those that fell due with it.
+    for (const auto& id : due) TRY(fire({id}));
   }
   std::lock_guard guard(mutex_);
   if (reload_) return std::optional(now);

@@ -40,6 +40,7 @@ class Deadlines {
     ResourceId id;
     bool operator<(const Entry& other) const { return at > other.at; }  // the earliest on top
   };
+  Result<std::optional<Time>> pass();
   Status load(Time now);
   Status follow_wall_clock();
   Status fire(const std::vector<ResourceId>& ids);

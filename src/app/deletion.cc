@@ -1,5 +1,7 @@
 #include "app/deletion.h"
 
+#include <utility>
+
 #include "app/audit.h"
 #include "app/cleanup_tree.h"
 #include "core/lifecycle.h"
@@ -40,6 +42,8 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Sandbox san
   const auto workspace = TRY(t.identities().find_workspace(sandbox.resource.workspace.text));
   if (workspace && workspace->always_archive) request.policy.archive = true;
 
+  if (sandbox.resource.state == State::gone)
+    return fail(Code::not_found, "sandbox " + sandbox.resource.id.text + " is gone");
   if (sandbox.resource.state == State::deleting)
     return request.policy.archive ? TaskId{sandbox.cleanup_task} : waive_archive(t, caller, sandbox, request);
   const State deleting = TRY(lifecycle::next(sandbox.resource.state, lifecycle::Move::ask_delete));
@@ -89,11 +93,33 @@ Status Deletion::mint_waiver(Transaction& t, const Sandbox& sandbox, const Event
       DeletePermit::from_waiver(layer_of(sandbox, installation_), sandbox.resource.generation, event));
 }
 
+/// An archive that is being made right now may still succeed, and is not waited for once it fails.
+Status Deletion::waive_failure(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+                               const DeleteRequest& request) const {
+  Task root = TRY(t.tasks().get({sandbox.cleanup_task}));
+  if (std::exchange(root.metadata["on_archive_failure"], "waive") == "waive") return {};
+  TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
+  return t.tasks().update(root);
+}
+
 Result<TaskId> Deletion::waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
                                        const DeleteRequest& request) const {
   const TaskId root{sandbox.cleanup_task};
+  const auto layer = layer_of(sandbox, installation_);
+  const auto permit = TRY(t.archives().find_permit(layer));
+  const bool permitted = permit && permit->covers(layer, sandbox.resource.generation);
   for (auto step : TRY(t.tasks().children(root))) {
-    if (step.verb != Verb::archive_sandbox || step.phase == Phase::completed || step.phase == Phase::running) continue;
+    if (step.verb == Verb::destroy_sandbox && step.phase == Phase::failed && !permitted) {
+      // Its archive is done with and gave no permit: this is the way on.
+      const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
+      TRY(mint_waiver(t, sandbox, event));
+      TRY(cleanup_tree::retry(t, step));
+    }
+    if (step.verb != Verb::archive_sandbox || step.phase == Phase::completed) continue;
+    if (step.phase == Phase::running) {
+      TRY(waive_failure(t, caller, sandbox, request));
+      continue;
+    }
     const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
     TRY(mint_waiver(t, sandbox, event));
     const bool was_waiting = step.phase == Phase::waiting;

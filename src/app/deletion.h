@@ -28,6 +28,8 @@ class Deletion {
  private:
   Result<TaskId> waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
                                const DeleteRequest& request) const;
+  Status waive_failure(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+                       const DeleteRequest& request) const;
   Status mint_waiver(Transaction& t, const Sandbox& sandbox, const EventId& event) const;
 
   const Installation& installation_;

@@ -10,18 +10,19 @@ constexpr std::size_t page_size = 512;
 
 Status DiskWatch::run_once() {
   std::map<ResourceId, std::int64_t> still_there;
+  Status trouble;
   for (std::string after;;) {
     const auto page = TRY(store_.read([&](Transaction& t) { return t.sandboxes().scan(after, page_size); }));
     for (const auto& sandbox : page) {
       after = sandbox.resource.id.text;
       if (sandbox.resource.state != State::running) continue;
-      TRY(look_at(sandbox));
+      if (const auto looked = look_at(sandbox); !looked) trouble = looked;
       still_there[sandbox.resource.id] = cpu_seen_[sandbox.resource.id];
     }
     if (page.size() < page_size) break;
   }
   cpu_seen_ = std::move(still_there);
-  return {};
+  return trouble;
 }
 
 Status DiskWatch::look_at(const Sandbox& sandbox) {
@@ -34,10 +35,7 @@ Status DiskWatch::look_at(const Sandbox& sandbox) {
   const auto usage = driver_.usage(incarnation, sandbox.layer);
   const auto limit = sandbox.spec.resources.disk_mb << 20;
   if (!usage || usage->disk_bytes <= limit) return {};
-  if (!locks_.try_lock(incarnation.uid)) return {};
-  const auto frozen = driver_.freeze(incarnation);  // it writes no further while the stop is under way
-  locks_.unlock(incarnation.uid);
-  if (!frozen) return {};
+  seen = -1;  // looked at again, should the stop not be written
   return store_.write([&](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(sandbox.resource.id));
     if (row.resource.state != State::running || row.resource.generation != sandbox.resource.generation) return {};

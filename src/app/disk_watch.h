@@ -9,7 +9,7 @@
 namespace mayfly {
 
 /// The disk limit where the file system offers none: looks at the layers of those that used the cpu since the last
-/// look, and one that is over its limit is frozen at once and then stopped; its files stay.
+/// look, and one that is over its limit is stopped; its files stay.
 class DiskWatch {
  public:
   DiskWatch(Store& store, Driver& driver, UidLocks& locks, Random& random, const Installation& installation)

@@ -54,12 +54,17 @@ Result<UserId> ensure_admin(Transaction& t, Random& random) {
 
 Status ensure_key(Transaction& t, Random& random, const UserId& user, const ResourceId& workspace,
                   const std::string& hash, const std::string& hint) {
-  if (TRY(t.identities().find_key(hash))) return {};
+  auto known = TRY(t.identities().find_key(hash));
+  if (known && !known->revoked) return {};
   // The key of an earlier start is no longer in anybody's hand: MAYFLY_ADMIN_KEY has replaced it.
   for (auto key : TRY(t.identities().keys())) {
     if (key.user != user || key.revoked) continue;
     key.revoked = true;
     TRY(t.identities().update_key(key));
+  }
+  if (known) {
+    known->revoked = false;
+    return t.identities().update_key(*known);
   }
   return t.identities().insert_key({{new_id("key_", t, random)}, user, workspace, hash, hint, t.now(), false});
 }
@@ -78,6 +83,21 @@ Result<std::int64_t> next_epoch(Transaction& t) {
   TRY(t.tasks().release_claims_of_others(epoch, t.now()));
   TRY(t.sandboxes().release_claims_of_others(epoch, t.now()));
   return epoch;
+}
+
+/// From the last sign of life until now. A crash within the grace of the downtime before makes one of the two, or what
+/// that one had granted would be broken.
+Result<Downtime> next_downtime(Transaction& t, Time last_seen) {
+  const auto from = TRY(t.settings().get("down.from"));
+  const auto until = TRY(t.settings().get("down.until"));
+  Downtime down{last_seen, t.now()};
+  if (from && until) {
+    const Downtime before{service_time(number(*from).value_or(0)), service_time(number(*until).value_or(0))};
+    if (last_seen < before.until + lifetime::downtime_grace) down.from = std::min(down.from, before.from);
+  }
+  TRY(t.settings().put("down.from", std::to_string(microseconds(down.from))));
+  TRY(t.settings().put("down.until", std::to_string(microseconds(down.until))));
+  return down;
 }
 
 }  // namespace
@@ -109,7 +129,7 @@ Result<Installation> open_installation(Store& store, Random& random, const std::
   return store.write([&](Transaction& t) -> Result<Installation> {
     Installation made;
     const auto clock = TRY(read_clock(t));
-    made.down = {clock ? clock->time : t.now(), t.now()};
+    made.down = TRY(next_downtime(t, clock ? clock->time : t.now()));
     made.instance = TRY(ensure_instance(t, random));
     made.workspace = TRY(ensure_default_workspace(t, random));
     const auto admin = TRY(ensure_admin(t, random));

@@ -51,6 +51,17 @@ Result<std::vector<Sandbox>> rows_for(Transaction& t, const std::set<Uuid>& seen
   return rows;
 }
 
+Result<bool> still_vanished(Driver& driver, const std::string& instance, const Finding& finding) {
+  return !TRY(driver.inspect({instance, finding.uid, finding.generation})).running;
+}
+
+/// The archive that a key was made for, as it stands now.
+std::optional<State> state_behind(Store& store, const std::string& key) {
+  const auto name = key.substr(key.rfind('/') + 1);
+  const auto row = store.read([&](Transaction& t) { return t.archives().get({name.substr(0, name.find('.'))}); });
+  return row ? std::optional(row->resource.state) : std::nullopt;
+}
+
 Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs) {
   std::vector<std::string> sentences;
   std::map<std::string, std::int64_t> objects;
@@ -60,10 +71,12 @@ Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs
     for (const auto& row : page) {
       const auto object = objects.find(row.key);
       const bool there = object != objects.end();
-      if (row.resource.state == State::active && !there)
+      // One that was finished or deleted since the list of objects was made is looked at again.
+      if (row.resource.state == State::active && !there && !blobs.stat(row.key) &&
+          state_behind(store, row.key) == State::active)
         sentences.push_back("archive " + row.resource.id.text + " is recorded, but its object " + row.key +
                             " is missing");
-      else if (row.resource.state == State::active && object->second != row.stored_bytes)
+      else if (row.resource.state == State::active && there && object->second != row.stored_bytes)
         sentences.push_back("archive " + row.resource.id.text + " has " + std::to_string(row.stored_bytes) +
                             " bytes on record and " + std::to_string(object->second) + " in the store");
       for (const auto& key : {row.key, manifest_key(row)}) {
@@ -74,14 +87,17 @@ Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs
     if (page.size() < scan_page) break;
     after = page.back().resource.id.text;
   }
-  for (const auto& [key, bytes] : objects)
+  for (const auto& [key, bytes] : objects) {
+    const auto state = state_behind(store, key);
+    if ((state && *state != State::gone) || !blobs.stat(key)) continue;
     sentences.push_back("object " + key + " (" + std::to_string(bytes) + " bytes) belongs to no archive");
+  }
   return sentences;
 }
 
 }  // namespace
 
-Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs) {
+Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, const std::string& instance) {
   // The host first: what appears after this look has its row already, so it cannot be taken for a stranger.
   std::vector<reconcile::Seen> seen;
   std::set<Uuid> uids;
@@ -94,7 +110,11 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs) {
   for (const auto& sandbox : sandboxes) rows.push_back(reduce(sandbox));
 
   Diagnosis diagnosis;
-  diagnosis.findings = reconcile::compare(seen, rows);
+  for (auto& finding : reconcile::compare(seen, rows)) {
+    // It may have started between the two looks: the host is asked once more before it is called lost.
+    if (finding.trouble == Trouble::vanished && !TRY(still_vanished(driver, instance, finding))) continue;
+    diagnosis.findings.push_back(std::move(finding));
+  }
   diagnosis.archives = TRY(compare_archives(store, blobs));
   diagnosis.sandboxes = rows.size();
   diagnosis.things = seen.size();
@@ -106,8 +126,8 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs) {
 }
 
 Result<Diagnosis> Reconciler::run_once() {
-  auto diagnosis = TRY(diagnose(store_, driver_, blobs_));
-  TRY(abandon_half_archives());
+  auto diagnosis = TRY(diagnose(store_, driver_, blobs_, installation_.instance));
+  Status trouble = abandon_half_archives();
   std::set<Uuid> quarantined;
   for (const auto& finding : diagnosis.findings) {
     if (finding.trouble == Trouble::unknown && (diagnosis.suspicious || !quarantined.insert(finding.uid).second))
@@ -116,9 +136,9 @@ Result<Diagnosis> Reconciler::run_once() {
     if (!locks_.try_lock(finding.uid)) continue;
     const auto mended = mend(finding);
     locks_.unlock(finding.uid);
-    if (!mended && mended.error().code != Code::busy && mended.error().code != Code::conflict)
-      return tl::unexpected(mended.error());
+    if (!mended && mended.error().code != Code::busy && mended.error().code != Code::conflict) trouble = mended;
   }
+  if (!trouble) return tl::unexpected(trouble.error());
   return diagnosis;
 }
 
@@ -126,7 +146,10 @@ Status Reconciler::mend(const Finding& finding) {
   switch (finding.trouble) {
     case Trouble::old_generation:
     case Trouble::should_not_run: return remove_container(finding);
-    case Trouble::vanished: return note_lost(finding.id, finding.generation);
+    case Trouble::vanished:
+      // Now that its uid is ours no start can come in between.
+      return TRY(still_vanished(driver_, installation_.instance, finding)) ? note_lost(finding.id, finding.generation)
+                                                                            : Status();
     case Trouble::unknown: return quarantine(finding.uid, finding.generation, finding.layer);
     case Trouble::trash: return driver_.erase({installation_.instance, finding.uid, finding.layer});
     // Files are destroyed with a permit or not at all; these have none, so they are told of and kept.

@@ -20,7 +20,7 @@ struct Diagnosis {
   bool clean() const { return findings.empty() && archives.empty(); }
 };
 
-Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs);
+Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, const std::string& instance);
 
 class Reconciler {
  public:

@@ -74,12 +74,16 @@ Status Sandboxes::fill_in_from_archive(Transaction& t, const Caller& caller, New
   }
   if (!wish.resources_given) wish.spec.resources = archive->spec.resources;
   if (wish.spec.env.empty()) wish.spec.env = archive->spec.env;
+  if (wish.spec.exclude.empty()) wish.spec.exclude = archive->spec.exclude;
+  if (wish.spec.workdir == "/") wish.spec.workdir = archive->spec.workdir;
+  if (wish.labels.empty()) wish.labels = archive->resource.labels;
   return {};
 }
 
 Status Sandboxes::resolve_image(Transaction& t, SandboxSpec& spec) const {
-  // An archive's layer fits the digest it was written over, whatever the name means today.
-  const auto& wanted = spec.image_digest.empty() ? spec.image : spec.image_digest;
+  // An archive's layer fits the digest it was written over, whatever the name means today; the archive keeps it here.
+  if (!spec.image_digest.empty()) return {};
+  const auto& wanted = spec.image;
   const auto image = TRY(t.images().find(wanted));
   if (!image) {
     std::string known;
@@ -104,13 +108,27 @@ Result<Sandbox> Sandboxes::find(Transaction& t, const Caller& caller, const std:
   return tl::unexpected(no_such_sandbox(id_or_name));
 }
 
+/// The row holds the deadline of its last write; a grace for a downtime since then is computed and never written.
+void Sandboxes::show_effective_expiry(Transaction& t, Sandbox& sandbox) const {
+  const auto due = lifetime::due(sandbox.lifetime, t.moment(), installation_.down);
+  sandbox.lifetime.expires_at = due ? std::optional(due->at) : std::nullopt;
+}
+
 Result<Sandbox> Sandboxes::get(const Caller& caller, const std::string& id_or_name) {
-  return store_.read([&](Transaction& t) { return find(t, caller, id_or_name); });
+  return store_.read([&](Transaction& t) -> Result<Sandbox> {
+    Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    show_effective_expiry(t, sandbox);
+    return sandbox;
+  });
 }
 
 Result<std::vector<Sandbox>> Sandboxes::list(const Caller& caller, SandboxFilter filter, const Page& page) {
   filter.workspace = caller.workspace;
-  return store_.read([&](Transaction& t) { return t.sandboxes().list(filter, page); });
+  return store_.read([&](Transaction& t) -> Result<std::vector<Sandbox>> {
+    auto rows = TRY(t.sandboxes().list(filter, page));
+    for (auto& row : rows) show_effective_expiry(t, row);
+    return rows;
+  });
 }
 
 void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
@@ -167,7 +185,7 @@ Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why
   sandbox.resource.updated_at = t.now();
   sandbox.work = {};
   sandbox.work.next_attempt_at = t.now();
-  t.wakes.work(Lane::fast);
+  t.wakes.work(lane_of(sandbox));
   if (move == Move::ask_pause || move == Move::ask_stop || move == Move::lost) {
     sandbox.ending = why;
     lifetime::halt(sandbox.lifetime, *state, halted_retention, t.moment(), installation.down);

@@ -61,6 +61,7 @@ class Sandboxes {
  private:
   Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
                                        const lifetime::Extension& wish) const;
+  void show_effective_expiry(Transaction& t, Sandbox& sandbox) const;
   Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
   Status fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const;
   Status resolve_image(Transaction& t, SandboxSpec& spec) const;

@@ -42,6 +42,8 @@ Result<StaleReport> StaleSweep::plan(const Caller& caller, const StaleRule& rule
 Result<StaleReport> StaleSweep::apply(const Caller& caller, const StaleRule& rule, const DeletePolicy& policy) {
   auto report = TRY(candidates(caller, rule));
   for (auto& item : report.items) {
+    // Used since the list was made? Then that must be in its row before it is judged again.
+    TRY(activity_.flush_if_seen(item.sandbox.resource.id));
     auto task = store_.write([&](Transaction& t) -> Result<TaskId> {
       Sandbox row = TRY(t.sandboxes().get(item.sandbox.resource.id));
       item.verdict = judge(row, rule, t.now());

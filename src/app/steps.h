@@ -22,6 +22,7 @@ class Steps {
   Result<Commit> perform(const Task& task);
 
  private:
+  Result<Commit> perform_verb(const Task& task);
   Result<Commit> stop(const Sandbox& sandbox);
   Result<Commit> archive(const Task& task, const Sandbox& sandbox);
   Result<Commit> destroy(const Sandbox& sandbox);

@@ -1,54 +1,76 @@
 #include "app/waiting.h"
 
+#include <utility>
+
 namespace mayfly {
 
 void Waiting::park(const ResourceId& id, Time deadline, Look look) {
   {
     std::lock_guard guard(mutex_);
-    parked_.emplace(id, Parked{deadline, look});
+    parked_.emplace(id, std::make_shared<Parked>(Parked{deadline, std::move(look)}));
   }
   // It may have settled between the caller's own look and this entry.
   settled({id});
 }
 
 void Waiting::settled(const std::vector<ResourceId>& ids) {
-  std::vector<std::pair<ResourceId, Parked>> woken;
+  std::vector<std::pair<ResourceId, Entry>> woken;
   {
     std::lock_guard guard(mutex_);
     if (parked_.empty()) return;
     for (const auto& id : ids) {
       const auto [first, last] = parked_.equal_range(id);
-      for (auto at = first; at != last; ++at) woken.emplace_back(id, std::move(at->second));
-      parked_.erase(first, last);
+      for (auto at = first; at != last; ++at) {
+        at->second->again = true;
+        if (!std::exchange(at->second->looking, true)) woken.emplace_back(id, at->second);
+      }
     }
   }
-  for (auto& [id, parked] : woken) look_again(id, std::move(parked), false);
+  for (const auto& [id, entry] : woken) look(id, entry);
 }
 
-void Waiting::look_again(const ResourceId& id, Parked parked, bool last) {
-  post_([this, id, parked = std::move(parked), last] {
-    if (parked.look(last) || last) return;
-    std::lock_guard guard(mutex_);
-    parked_.emplace(id, parked);
+/// Looks until nothing has happened while it did.
+void Waiting::look(const ResourceId& id, const Entry& entry) {
+  post_([this, id, entry] {
+    for (;;) {
+      bool last = false;
+      {
+        std::lock_guard guard(mutex_);
+        if (!entry->again) {
+          entry->looking = false;
+          return;
+        }
+        entry->again = false;
+        last = entry->last;
+      }
+      if (!entry->look(last) && !last) continue;
+      std::lock_guard guard(mutex_);
+      const auto [first, end] = parked_.equal_range(id);
+      for (auto at = first; at != end; ++at) {
+        if (at->second != entry) continue;
+        parked_.erase(at);
+        break;
+      }
+      return;
+    }
   });
 }
 
 std::optional<Time> Waiting::run_once(Time now) {
-  std::vector<std::pair<ResourceId, Parked>> due;
+  std::vector<std::pair<ResourceId, Entry>> due;
   std::optional<Time> next;
   {
     std::lock_guard guard(mutex_);
-    for (auto at = parked_.begin(); at != parked_.end();) {
-      if (at->second.deadline <= now) {
-        due.emplace_back(at->first, std::move(at->second));
-        at = parked_.erase(at);
-      } else {
-        if (!next || at->second.deadline < *next) next = at->second.deadline;
-        ++at;
+    for (auto& [id, entry] : parked_) {
+      if (entry->deadline > now) {
+        if (!next || entry->deadline < *next) next = entry->deadline;
+        continue;
       }
+      entry->last = entry->again = true;
+      if (!std::exchange(entry->looking, true)) due.emplace_back(id, entry);
     }
   }
-  for (auto& [id, parked] : due) look_again(id, std::move(parked), true);
+  for (const auto& [id, entry] : due) look(id, entry);
   return next;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -35,12 +36,16 @@ class Waiting {
   struct Parked {
     Time deadline;
     Look look;
+    bool looking = false;    // somebody looks right now
+    bool again = false;      // and something happened meanwhile
+    bool last = false;
   };
-  void look_again(const ResourceId& id, Parked parked, bool last);
+  using Entry = std::shared_ptr<Parked>;
+  void look(const ResourceId& id, const Entry& entry);
 
   Post post_;
   mutable std::mutex mutex_;
-  std::multimap<ResourceId, Parked> parked_;
+  std::multimap<ResourceId, Entry> parked_;
 };
 
 }  // namespace mayfly

@@ -31,10 +31,22 @@ bool earlier(const std::vector<Task>& tasks, const std::vector<Sandbox>& sandbox
   return tasks.front().work.next_attempt_at <= sandboxes.front().work.next_attempt_at;
 }
 
+/// The same commit, and its own refusal in `refused`, to be told from one by the store.
+Result<Commit> noting(const Result<Commit>& outcome, std::optional<Error>& refused) {
+  if (!outcome) return outcome;
+  return Commit([commit = *outcome, &refused](Transaction& t) {
+    auto done = commit(t);
+    if (!done) refused = done.error();
+    // Only an effect may find a thing absent; a row that is missing is no success.
+    if (refused && refused->code == Code::not_found) refused->code = Code::internal;
+    return done;
+  });
+}
+
 }  // namespace
 
 Result<std::optional<Time>> Worker::run_once(Lane lane) {
-  TRY(record_kept());
+  const auto recorded = record_kept();
   for (;;) {
     Piece piece = TRY(claim(lane));
     if (std::holds_alternative<std::monostate>(piece)) break;
@@ -44,7 +56,10 @@ Result<std::optional<Time>> Worker::run_once(Lane lane) {
   return store_.read([&](Transaction& t) -> Result<std::optional<Time>> {
     const auto task = TRY(t.tasks().next_attempt(lane));
     const auto sandbox = TRY(t.sandboxes().next_attempt(lane));
-    return task && sandbox ? std::min(task, sandbox) : task ? task : sandbox;
+    auto next = task && sandbox ? std::min(task, sandbox) : task ? task : sandbox;
+    // What could not be recorded yet is tried again soon, and holds nobody else up.
+    if (!recorded && (!next || *next > t.now() + 1s)) next = t.now() + 1s;
+    return next;
   });
 }
 
@@ -105,14 +120,14 @@ Result<Worker::Piece> Worker::perform_and_record(Piece piece) {
 }
 
 Result<Worker::Piece> Worker::record_or_keep(Piece piece, Result<Commit> outcome) {
+  std::optional<Error> refused;
   const auto write = [&](const Result<Commit>& what) {
     const auto* task = std::get_if<Task>(&piece);
-    return task ? record(*task, what) : record(std::get<Sandbox>(piece), what);
+    return task ? record(*task, noting(what, refused)) : record(std::get<Sandbox>(piece), noting(what, refused));
   };
   auto next = write(outcome);
-  // A state that moved on is an outcome of its own.
-  if (!next && retry::classify(next.error().code) == retry::Class::permanent)
-    next = write(tl::unexpected(next.error()));
+  // What the record itself found (a state that moved on, an archive taken away) is an outcome of its own.
+  if (!next && refused) next = write(tl::unexpected(*refused));
   if (!next) {
     std::lock_guard guard(kept_mutex_);
     kept_.push_back({std::move(piece), std::move(outcome)});
@@ -167,7 +182,8 @@ Result<Worker::Piece> Worker::record(const Sandbox& sandbox, const Result<Commit
   return store_.write([&](Transaction& t) -> Result<Piece> {
     Sandbox row = TRY(t.sandboxes().get(sandbox.resource.id));
     const bool still_ours = row.work.claim == installation_.epoch && row.resource.state == sandbox.resource.state &&
-                            row.resource.generation == sandbox.resource.generation;
+                            row.resource.generation == sandbox.resource.generation &&
+                            row.resource.updated_at == sandbox.resource.updated_at;
     if (!still_ours) {
       ++counters.zombies;
       return Piece();

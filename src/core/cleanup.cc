@@ -100,6 +100,7 @@ Result<Task> retried(Task task, Time now) {
                     "; only a task that failed or waits for its next try can be retried",
                 "task_not_failed");
   task.phase = Phase::ready;
+  task.work.attempts = 0;
   task.work.next_attempt_at = now;
   return task;
 }

@@ -67,6 +67,7 @@ bool DataFolder::settle(std::chrono::milliseconds patience) const {
 }
 
 Status DataFolder::make_ballast() const {
+  if (os::open(path_ + "/ballast", O_RDONLY)) return {};
   const auto file = TRY(os::open(path_ + "/ballast", O_RDWR | O_CREAT, 0600));
   const int failed = ::posix_fallocate(file.get(), 0, ballast_bytes);
   if (failed == 0) return {};

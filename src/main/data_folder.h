@@ -20,7 +20,7 @@ class DataFolder {
   /// True once no helper of an earlier life holds it; waits at most `patience`.
   bool settle(std::chrono::milliseconds patience) const;
 
-  /// Set aside on disk so that deletes can go on when it is full.
+  /// Set aside on disk so that deletes can go on when it is full; there already is success.
   Status make_ballast() const;
   void free_ballast() const;
 

@@ -13,8 +13,11 @@ namespace {
 constexpr Duration house_period = 1s;
 constexpr int clock_every = 5;
 constexpr int disk_every = 2;
+constexpr int ballast_every = 60;
 // A loop that could not reach the store tries again after this, instead of spinning.
 constexpr Duration after_trouble = 1s;
+// Longer than any deadline may be away.
+constexpr Duration unbelievable = std::chrono::hours(24 * 366 * 20);
 
 std::string beside_this_program(const std::string& name) {
   char path[4096];
@@ -45,7 +48,10 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   TRY(engine->open_driver());
   engine->wire();
   if (clock.jumped) {
+    engine->held_ = true;
     engine->deadlines_->hold(true);
+    // A downtime without an end: nothing that is relative counts as expired, whoever asks.
+    engine->installation_.down.until = engine->installation_.down.until + unbelievable;
     log::error("the wall clock stands more than 7 days after the last sign of life: no deadline fires until the server "
                "is started again with a clock that is right");
   }
@@ -66,7 +72,7 @@ Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
   }));
   TRY(engine.open_driver());
   engine.stopping_ = true;
-  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_);
+  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_, engine.installation_.instance);
 }
 
 Status Engine::open_store() {
@@ -124,7 +130,7 @@ void Engine::wire() {
   access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); });
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_,
-      [this] { return diagnose(*store_, *driver_, *blobs_); },
+      [this] { return diagnose(*store_, *driver_, *blobs_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");
@@ -172,6 +178,8 @@ Status Engine::start() {
   }
   if (const auto set_aside = folder_.make_ballast(); !set_aside) log::warning(set_aside.error().message);
   TRY(catalog_->collect_garbage());
+  // Clients can renew from about now on: the grace for what fell due meanwhile begins here.
+  if (!held_) installation_.down.until = clock_.now();
   threads_.emplace_back([this] { reconcile(); });
   for (int i = 0; i < config_.fast_workers; ++i) threads_.emplace_back([this] { work(Lane::fast); });
   for (int i = 0; i < config_.slow_workers; ++i) threads_.emplace_back([this] { work(Lane::slow); });
@@ -189,7 +197,7 @@ void Engine::stop() {
   executor_->stop();
   agent_.reset();
   if (activity_) (void)activity_->flush();
-  (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
+  if (!held_) (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
 }
 
 void Engine::work(Lane lane) {
@@ -219,9 +227,10 @@ void Engine::keep_house() {
     (void)waiting_->run_once(clock_.now());
     if (const auto done = activity_->flush(); !done)
       log::error("uses were not written", {{"error", done.error().message}});
-    if (round % clock_every == 0)
+    if (round % clock_every == 0 && !held_)
       if (const auto done = save_clock(*store_, boot_id_, boottime(), clock_.now()); !done)
         log::error("the clock was not written", {{"error", done.error().message}});
+    if (round % ballast_every == 0 && check_disk()) (void)folder_.make_ballast();
     if (round % disk_every == 0)
       if (const auto done = disk_watch_->run_once(); !done)
         log::error("layers were not looked at", {{"error", done.error().message}});

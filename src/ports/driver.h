@@ -79,6 +79,9 @@ class Driver {
   /// Destroys the bytes of a discarded layer. Done when they are unlinked.
   virtual Status erase(const LayerRef& layer) = 0;
 
+  /// The layer is there and was not discarded.
+  virtual Result<bool> has_layer(const LayerRef& layer) = 0;
+
   virtual Result<Presence> inspect(const Incarnation& incarnation) = 0;
   /// CPU time used by that generation so far, in microseconds: cheap, tells who has done anything since the last look.
   virtual Result<std::int64_t> cpu_time(const Incarnation& incarnation) = 0;

@@ -201,9 +201,8 @@ TEST(Deletion, OfWhatIsGoneFindsNothing) {
 
   EXPECT_EQ(outcome(world->sandboxes.remove(world.admin(), sandbox.resource.id.text, {})),
             "not_found sandbox_not_found");
-  const auto begun = world.store.write([&](Transaction& t) {
-    return world->deletion.begin(t, world.admin(), world.row(sandbox), {});
-  });
+  const auto begun =
+      world.store.write([&](Transaction& t) { return world->deletion.begin(t, world.admin(), sandbox, {}); });
   EXPECT_EQ(outcome(begun), "not_found");
 }
 

@@ -73,6 +73,8 @@ class SimulatedDriver : public Driver {
     });
   }
 
+  Result<bool> has_layer(const LayerRef& layer) override { return host_.layers.contains(layer); }
+
   Result<Presence> inspect(const Incarnation& incarnation) override {
     if (host_.chance->percent(host_.faults.busy)) return fail(Code::unavailable, "cannot look");
     Presence presence;

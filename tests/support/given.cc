@@ -163,9 +163,10 @@ void World::run_workers() {
 /// Everything that is due now; tells when something will be.
 std::optional<Time> World::run_loops() {
   for (;;) {
+    const auto deadline = must(server_->deadlines.run_once());
+    run_workers();
     const auto fast = must(server_->worker.run_once(Lane::fast));
     const auto slow = must(server_->worker.run_once(Lane::slow));
-    const auto deadline = must(server_->deadlines.run_once());
     std::optional<Time> next;
     for (const auto& at : {fast, slow, deadline})
       if (at && (!next || *at < *next)) next = at;

@@ -32,6 +32,7 @@ class ScriptedDriver : public Driver {
   Status release(const Incarnation& incarnation) override;
   Status discard(const LayerRef& layer, const DeletePermit& permit) override;
   Status erase(const LayerRef& layer) override;
+  Result<bool> has_layer(const LayerRef& layer) override { return real_->has_layer(layer); }
   Result<Presence> inspect(const Incarnation& incarnation) override;
   Result<std::int64_t> cpu_time(const Incarnation& incarnation) override;
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;

@@ -49,6 +49,7 @@ class CrunDriver : public Driver {
   Status release(const Incarnation& incarnation) override;
   Status discard(const LayerRef& layer, const DeletePermit& permit) override;
   Status erase(const LayerRef& layer) override;
+  Result<bool> has_layer(const LayerRef& layer) override;
   Result<Presence> inspect(const Incarnation& incarnation) override;
   Result<std::int64_t> cpu_time(const Incarnation& incarnation) override;
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;

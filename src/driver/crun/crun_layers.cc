@@ -61,12 +61,18 @@ Status CrunDriver::discard(const LayerRef& layer, const DeletePermit& permit) {
                                     " wrote to it, the permit is for generation " +
                                     std::to_string(permit.generation()));
   TRY(refuse_mounted(layer));
-  if (!exists(folder)) return {};
-  FAILPOINT("crun.discard.before_move");
-  TRY(move_folder(folder, free_name(layout_.trash() + "/" + trash_name(layer))));
-  FAILPOINT("crun.discard.after_move");
+  if (exists(folder)) {
+    FAILPOINT("crun.discard.before_move");
+    TRY(move_folder(folder, free_name(layout_.trash() + "/" + trash_name(layer))));
+    FAILPOINT("crun.discard.after_move");
+  }
   ::rmdir(layout_.layers_of(layer.uid).c_str());  // others may be in it
   return {};
+}
+
+Result<bool> CrunDriver::has_layer(const LayerRef& layer) {
+  TRY(own(layer.instance));
+  return exists(layout_.layer(layer));
 }
 
 Status CrunDriver::erase(const LayerRef& layer) {

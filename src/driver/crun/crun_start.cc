@@ -134,15 +134,17 @@ Status CrunDriver::refuse_two_generations(const Incarnation& incarnation) const 
 Result<IdRange> CrunDriver::make_run_folder(const Incarnation& incarnation) {
   const auto slot = TRY(ranges_.take());
   const auto run = layout_.run(incarnation);
-  const auto made = [&]() -> Status {
+  const auto noted = [&]() -> Status {
     TRY(make_folder(run, 0711));
-    TRY(put_file(run + "/slot", std::to_string(slot)));
-    return make_folder(run + "/merged", 0755);
+    return put_file(run + "/slot", std::to_string(slot));
   }();
-  if (!made) {
+  // Once it is noted, only release gives it back: twice given back it would be two sandboxes' own.
+  if (!noted) {
+    ::unlink((run + "/slot").c_str());
     ranges_.give_back(slot);
-    return tl::unexpected(made.error());
+    return tl::unexpected(noted.error());
   }
+  TRY(make_folder(run + "/merged", 0755));
   return ranges_.range(slot);
 }
 
