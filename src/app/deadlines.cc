@@ -92,7 +92,6 @@ Status Deadlines::load(Time now) {
 Status Deadlines::follow_wall_clock() {
   const Duration offset = clock_.wall().time_since_epoch() - clock_.now().time_since_epoch();
   if (std::chrono::abs(offset - wall_offset_) < wall_step) return {};
-  wall_offset_ = offset;
   std::string after;
   for (;;) {
     const auto last = TRY(store_.write([&](Transaction& t) -> Result<std::string> {
@@ -105,9 +104,11 @@ Status Deadlines::follow_wall_clock() {
       }
       return rows.empty() ? std::string() : rows.back().id.text;
     }));
-    if (last.empty()) return {};
+    if (last.empty()) break;
     after = last;
   }
+  wall_offset_ = offset;
+  return {};
 }
 
 Status Deadlines::fire(const std::vector<ResourceId>& ids) {

@@ -45,7 +45,10 @@ void Execution::run_in(const Sandbox& sandbox, Command command, Duration wait,
   with_defaults(command, sandbox.spec);
   auto held = activity_.hold(sandbox.resource.id, Activity::exec);
   agent_.run(incarnation_of(sandbox, installation_), command, wait,
-             [held = std::move(held), then = std::move(then)](Result<RunResult> result) { then(std::move(result)); });
+             [this, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
+               if (!result && result.error().code == Code::unavailable) agent_missed();
+               then(std::move(result));
+             });
 }
 
 Result<Incarnation> Execution::use(const Caller& caller, const std::string& id_or_name, Activity by) {

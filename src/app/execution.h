@@ -23,6 +23,9 @@ class Execution {
 
   Agent& agent() { return agent_; }
 
+  /// Called when an agent that should be there is not: the host should be looked at now, not at the next period.
+  std::function<void()> agent_missed = [] {};
+
  private:
   void run_in(const Sandbox& sandbox, Command command, Duration wait, std::function<void(Result<RunResult>)> then);
 

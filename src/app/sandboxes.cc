@@ -24,6 +24,8 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish) {
   if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
   if (disk_check_) TRY(disk_check_());
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
+    if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
+      return fail(Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at), "at_in_the_past");
     NewSandbox filled = wish;
     if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
     TRY(resolve_image(t, filled.spec));

@@ -106,6 +106,10 @@ Result<Config> read_config(int argc, char** argv) {
   std::string file;
   for (int i = 2; i < argc; ++i) {
     std::string option = argv[i], value;
+    if (option == "--help" || option == "-h") {
+      config.help = true;
+      return config;
+    }
     if (option == "--list-failpoints") {
       config.list_failpoints = true;
       continue;

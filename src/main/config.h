@@ -13,6 +13,7 @@ struct Config {
   std::string address = "127.0.0.1";
   std::uint16_t port = 7070;
   bool list_failpoints = false;
+  bool help = false;
 
   // From the file.
   std::map<std::string, std::string> image_aliases;  // [images]: name = known name or digest

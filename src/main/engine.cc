@@ -115,6 +115,7 @@ void Engine::wire() {
   sandboxes_ = std::make_unique<Sandboxes>(*store_, *deletion_, *waiting_, random_, clock_, installation_);
   sandboxes_->on_disk_low([this] { return check_disk(); });
   execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, installation_);
+  execution_->agent_missed = [this] { reconcile_bell_.ring_one(); };
   archiver_ = std::make_unique<Archiver>(*store_, *driver_, *blobs_, reader_, random_, installation_);
   steps_ = std::make_unique<Steps>(*store_, *driver_, *blobs_, *archiver_, random_, installation_);
   transitions_ = std::make_unique<Transitions>(*store_, *driver_, *blobs_, random_, installation_);

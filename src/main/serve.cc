@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 
@@ -22,6 +23,17 @@ constexpr auto stop_grace = std::chrono::milliseconds(5000);
 int refuse(const Error& error) {
   std::fprintf(stderr, "mayfly: %s\n", error.message.c_str());
   return 2;
+}
+
+int print_help() {
+  std::puts(
+      "mayfly serve --data DIR [--listen ADDRESS:PORT] [--config FILE.toml]\n\n"
+      "  --data DIR       the folder that everything is kept in; one server at a time\n"
+      "  --listen A:P     where the API is served (default 127.0.0.1:7070; port 0: any free one)\n"
+      "  --config FILE    settings; docs/operating.md lists them\n\n"
+      "MAYFLY_ADMIN_KEY sets the admin key; without it one is made, printed once and kept in DIR/admin.key.\n"
+      "With the server down, `mayfly doctor --data DIR` compares the host with the database.");
+  return 0;
 }
 
 int list_failpoints() {
@@ -85,6 +97,7 @@ Status run(const Config& config) {
   log::info("stopping", {{"signal", std::to_string(number)}});
   server.stop(stop_grace);
   engine->stop();
+  log::info("stopped");
   return {};
 }
 
@@ -93,6 +106,7 @@ Status run(const Config& config) {
 int serve(int argc, char** argv) {
   const auto config = read_config(argc, argv);
   if (!config) return refuse(config.error());
+  if (config->help) return print_help();
   if (config->list_failpoints) return list_failpoints();
   const auto done = run(*config);
   return done ? 0 : refuse(done.error());
@@ -101,6 +115,10 @@ int serve(int argc, char** argv) {
 int doctor_offline(int argc, char** argv) {
   auto config = read_config(argc, argv);
   if (!config) return refuse(config.error());
+  if (config->help) return print_help();
+  if (!os::open(config->data + "/mayfly.db", O_RDONLY))
+    return refuse(
+        {Code::not_found, config->data + " is not the data directory of a server: it has no mayfly.db", {}, {}});
   auto folder = DataFolder::open(config->data);
   if (!folder && folder.error().reason == "data_directory_in_use") {
     std::fprintf(stderr, "mayfly: the server of this data directory is up; ask it: mayfly doctor\n");

@@ -74,7 +74,8 @@ TEST(LifetimeExtend, RefusesWhatTheLimitLeavesNothingOf) {
     auto life = running(row.clocks);
     const auto before = due_text(life);
 
-    EXPECT_EQ(outcome(lifetime::extend(life, row.wish, after(10min), never_down)), "conflict limit_reached") << row.what;
+    EXPECT_EQ(outcome(lifetime::extend(life, row.wish, after(10min), never_down)), "conflict limit_reached")
+        << row.what;
 
     EXPECT_EQ(due_text(life), before) << row.what;
     EXPECT_FALSE(life.keep_until) << row.what;
@@ -194,7 +195,8 @@ TEST(LifetimeGrace, IsNotEndedByAnExtensionThatItCoversAlready) {
   const auto extended = must(lifetime::extend(life, until(40min + 30s), after(40min + 10s), away));
 
   EXPECT_EQ(age(extended.expires_at), "41m 00s");
-  EXPECT_EQ(due_text(life, after(40min + 10s)), "41m 00s max_age delete") << "promised, also if the server starts again";
+  EXPECT_EQ(due_text(life, after(40min + 10s)), "41m 00s max_age delete")
+      << "promised, also if the server starts again";
 }
 
 TEST(LifetimeGrace, DoesNotRepeatItself) {

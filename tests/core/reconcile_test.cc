@@ -23,12 +23,14 @@ const Seen old_layer{uid(1), 0, 1, false, false, "layer 1"};
 const Seen trash{uid(1), 0, 2, false, true, "trash 2"};
 
 Row row(State state) {
-  return {id(1), "build", state, 3, 2, state == State::starting || state == State::stopping || state == State::deleting};
+  return {id(1), "build", state,
+          3,     2,       state == State::starting || state == State::stopping || state == State::deleting};
 }
 
 std::string found(const std::vector<Seen>& seen, const std::vector<Row>& rows) {
   std::string words;
-  for (const auto& finding : compare(seen, rows)) words += (words.empty() ? "" : " ") + std::string(name(finding.trouble));
+  for (const auto& finding : compare(seen, rows))
+    words += (words.empty() ? "" : " ") + std::string(name(finding.trouble));
   return words.empty() ? "nothing" : words;
 }
 

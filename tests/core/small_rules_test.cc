@@ -113,7 +113,8 @@ TEST(SandboxName, IsAHostLabel) {
   EXPECT_EQ(outcome(check_sandbox_name(std::string(63, 'a'))), "fine");
 
   EXPECT_EQ(outcome(check_sandbox_name(std::string(64, 'a'))), "invalid name_invalid");
-  for (const std::string name : {"", "-", "-a", "a-", "A", "Build", "a b", "a_b", "a.b", "a/b", "..", "caf\xC3\xA9", "a\n"})
+  for (const std::string name :
+       {"", "-", "-a", "a-", "A", "Build", "a b", "a_b", "a.b", "a/b", "..", "caf\xC3\xA9", "a\n"})
     EXPECT_EQ(outcome(check_sandbox_name(name)), "invalid name_invalid") << name;
   EXPECT_EQ(outcome(check_sandbox_name(std::string_view("a\0b", 3))), "invalid name_invalid");
   EXPECT_EQ(outcome(check_sandbox_name("by-external-id")), "invalid name_reserved");

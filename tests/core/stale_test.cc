@@ -28,7 +28,11 @@ TEST(Stale, IsDecidedByTheFirstRuleThatDoesNotFit) {
   const StaleRule plain{.inactive = 1h, .labels = {}, .image = {}, .states = {}};
   const auto with_labels = [&](Labels labels) { auto rule = plain; rule.labels = std::move(labels); return rule; };
   const auto with_image = [&](std::string image) { auto rule = plain; rule.image = std::move(image); return rule; };
-  const auto with_states = [&](std::vector<State> states) { auto rule = plain; rule.states = std::move(states); return rule; };
+  const auto with_states = [&](std::vector<State> states) {
+    auto rule = plain;
+    rule.states = std::move(states);
+    return rule;
+  };
   const struct {
     std::string_view what;
     Sandbox sandbox;

@@ -140,7 +140,8 @@ Archive World::an_archive(const std::string& content, Duration retention) {
 }
 
 TaskId World::remove(const Sandbox& sandbox, const DeletePolicy& policy) {
-  return must(server_->sandboxes.remove(admin(), sandbox.resource.id.text, {.policy = policy, .reason = "request"})).task;
+  return must(server_->sandboxes.remove(admin(), sandbox.resource.id.text, {.policy = policy, .reason = "request"}))
+      .task;
 }
 
 void World::write_files(const Sandbox& sandbox, const std::string& content) {

@@ -20,7 +20,7 @@ class ScriptedDriver : public Driver {
   /// Somebody acts while the next call of that name is under way.
   void during(const std::string& call, std::function<void()> what);
 
-  std::vector<std::string> calls;                  // "start 1", "kill 1", "erase": with the generation where there is one
+  std::vector<std::string> calls;  // "start 1", "kill 1", "erase": with the generation where there is one
   std::vector<std::string> overlaps;               // effects on one uid that were under way at the same time
   std::map<Uuid, std::int64_t> cpu, disk;          // what cpu_time and usage tell
   int count(const std::string& call) const;
