@@ -48,6 +48,7 @@ Result<std::optional<Time>> Deadlines::pass() {
     if (load_now) TRY(load(now));
   }
   if (held_) return std::optional<Time>();
+  Status trouble;
   while (!near_.empty() && near_.top().at <= now) {
     std::vector<ResourceId> due;
     while (!near_.empty() && near_.top().at <= now && due.size() < fire_batch) {
@@ -55,9 +56,17 @@ Result<std::optional<Time>> Deadlines::pass() {
       near_.pop();
     }
     if (fire(due)) continue;
-    // One row that cannot be decided must not hold up those that fell due with it.
-    for (const auto& id : due) TRY(fire({id}));
+    // One row that cannot be decided must not hold up those that fell due with it; when none can, it is not the rows.
+    std::size_t failed = 0;
+    for (const auto& id : due) {
+      auto alone = fire({id});
+      if (alone) continue;
+      ++failed;
+      trouble = std::move(alone);
+    }
+    if (failed == due.size()) break;
   }
+  if (!trouble) return tl::unexpected(trouble.error());
   std::lock_guard guard(mutex_);
   if (reload_) return std::optional(now);
   std::optional<Time> next = near_.empty() ? std::nullopt : std::optional(near_.top().at);

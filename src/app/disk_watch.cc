@@ -31,11 +31,13 @@ Status DiskWatch::look_at(const Sandbox& sandbox) {
   if (!cpu) return {};
   auto& seen = cpu_seen_[sandbox.resource.id];
   if (seen == *cpu) return {};  // who has not run has not written
-  seen = *cpu;
   const auto usage = driver_.usage(incarnation, sandbox.layer);
   const auto limit = sandbox.spec.resources.disk_mb << 20;
-  if (!usage || usage->disk_bytes <= limit) return {};
-  seen = -1;  // looked at again, should the stop not be written
+  if (!usage) return {};
+  if (usage->disk_bytes <= limit) {
+    seen = *cpu;  // only now: what could not be measured, or whose stop is not written, is looked at again
+    return {};
+  }
   return store_.write([&](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(sandbox.resource.id));
     if (row.resource.state != State::running || row.resource.generation != sandbox.resource.generation) return {};

@@ -1,5 +1,6 @@
 #include "app/reconciler.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -53,6 +54,16 @@ Result<std::vector<Sandbox>> rows_for(Transaction& t, const std::set<Uuid>& seen
 
 Result<bool> still_vanished(Driver& driver, const std::string& instance, const Finding& finding) {
   return !TRY(driver.inspect({instance, finding.uid, finding.generation})).running;
+}
+
+/// A stranger is many things on the host: its newest generation and layer speak for it.
+Finding whole(Finding stranger, const std::vector<Finding>& findings) {
+  for (const auto& other : findings) {
+    if (other.trouble != Trouble::unknown || other.uid != stranger.uid) continue;
+    stranger.generation = std::max(stranger.generation, other.generation);
+    stranger.layer = std::max(stranger.layer, other.layer);
+  }
+  return stranger;
 }
 
 /// The archive that a key was made for, as it stands now.
@@ -134,7 +145,7 @@ Result<Diagnosis> Reconciler::run_once() {
       continue;
     // An effect on this uid is under way: the next pass looks again.
     if (!locks_.try_lock(finding.uid)) continue;
-    const auto mended = mend(finding);
+    const auto mended = mend(finding.trouble == Trouble::unknown ? whole(finding, diagnosis.findings) : finding);
     locks_.unlock(finding.uid);
     if (!mended && mended.error().code != Code::busy && mended.error().code != Code::conflict) trouble = mended;
   }

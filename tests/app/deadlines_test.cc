@@ -299,6 +299,20 @@ TEST(Deadlines, AFiringThatTheStoreRefusesIsNotForgotten) {
   EXPECT_EQ(world.state_of(sandbox), "gone");
 }
 
+TEST(Deadlines, ARowThatCannotBeDecidedDoesNotHoldUpThoseAfterIt) {
+  World world;
+  const auto broken = world.a_running_sandbox({.lifetime = age_of(10min)});
+  const auto sound = world.a_running_sandbox({.lifetime = age_of(10min + 1ms)});
+  auto rows = world.store.snapshot();
+  rows.sandboxes.erase(broken.resource.id);
+  world.store.restore(rows);
+  world.clock.advance(11min);
+
+  EXPECT_EQ(outcome(world->deadlines.run_once()), "not_found") << "and it is told";
+
+  EXPECT_EQ(world.state_of(sound), "deleting");
+}
+
 TEST(Deadlines, AStepOfTheWallClockThatCouldNotBeWrittenIsFollowedLater) {
   World world;
   const auto sandbox = world.a_running_sandbox({.lifetime = until(world.clock.wall() + 24h)});

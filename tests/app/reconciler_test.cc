@@ -168,6 +168,23 @@ TEST(Reconciler, AnUnknownContainerIsStoppedKeptForADayAndThenArchivedAndDeleted
   EXPECT_EQ(world.host.objects.at(world.archives_of(row).at(0).key), "a stranger's files");
 }
 
+TEST(Reconciler, AnUnknownOneWithSeveralGenerationsIsStoppedInAll) {
+  World world;
+  auto stranger = a_stranger(world, 1);
+  auto later = stranger;
+  later.generation = 3;
+  world.host.containers[later] = {};
+  world.host.layers[{stranger.instance, stranger.uid, 2}] = "files of its second layer";
+
+  reconciled(world);
+  EXPECT_EQ(world.row(id_of(stranger)).resource.generation, 3);
+  EXPECT_EQ(world.row(id_of(stranger)).layer, 2) << "the newest files are the ones to archive";
+  world.run_workers();
+  reconciled(world);
+
+  EXPECT_TRUE(world.host.containers.empty());
+}
+
 TEST(Reconciler, FilesThatNobodyKnowsAreKeptForADayToo) {
   World world;
   const auto stranger = a_stranger(world, 1);

@@ -98,6 +98,7 @@ TEST(Transitions, AFailedOneCanBeStartedAgain) {
 
   EXPECT_EQ(world.state_of(sandbox), "running");
   EXPECT_TRUE(world.row(sandbox).work.last_error.empty());
+  EXPECT_EQ(world.row(sandbox).resource.generation, 1) << "its first container was still to come";
 }
 
 TEST(Transitions, AStopGoesOnUntilItIsDone) {

@@ -1,0 +1,151 @@
+#include "app/image_catalog.h"
+
+#include <gtest/gtest.h>
+
+#include "support/given.h"
+
+namespace mayfly {
+namespace {
+
+const Image debian{"sha256:debian", 100, {{"PATH", "/bin"}}, "/home"};
+const Image newer{"sha256:newer", 120, {}, "/"};
+
+struct Catalog {
+  World world;
+  ImageCatalog& images = world->images;
+
+  Catalog() { world.images.at_path = {{"/tmp/debian.tar", debian}, {"/tmp/newer.tar", newer}}; }
+
+  std::string import(const std::string& path, const std::string& name) {
+    return outcome(images.import(world.admin(), path, name));
+  }
+  std::string remove(const std::string& name) { return outcome(images.remove(world.admin(), name)); }
+  /// "busybox=sha256:busybox debian=sha256:debian"
+  std::string names() {
+    std::string line;
+    for (const auto& row : must(images.list(world.caller(Role::reader))))
+      line += (line.empty() ? "" : " ") + row.name + "=" + row.digest;
+    return line;
+  }
+  bool has_files(const Image& image) { return world.images.files.contains(image.digest); }
+};
+
+TEST(ImageCatalog, HasTheBuiltInImageFromTheStart) {
+  Catalog catalog;
+
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox");
+  must(catalog.images.ensure_builtin());
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox");
+}
+
+TEST(ImageCatalog, AnImportGivesContentAName) {
+  Catalog catalog;
+
+  EXPECT_EQ(catalog.import("/tmp/debian.tar", "debian:bookworm"), "fine");
+
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox debian:bookworm=sha256:debian");
+  EXPECT_EQ(catalog.import("/tmp/nothing.tar", "x"), "not_found");
+}
+
+TEST(ImageCatalog, NamesAreChecked) {
+  for (const std::string name : {"a", "debian:bookworm", "team/tool:1.0-rc_2", "A1"})
+    EXPECT_EQ(outcome(check_image_name(name)), "fine") << name;
+  for (const std::string name : {"", "-a", ".a", "/a", "a b", "a\n", "sha256:debian", "caf\xC3\xA9"})
+    EXPECT_EQ(outcome(check_image_name(name)), "invalid name_invalid") << name;
+  EXPECT_EQ(outcome(check_image_name(std::string(128, 'a'))), "fine");
+  EXPECT_EQ(outcome(check_image_name(std::string(129, 'a'))), "invalid name_invalid");
+}
+
+TEST(ImageCatalog, AnAliasIsASecondNameForTheSameFiles) {
+  Catalog catalog;
+  catalog.import("/tmp/debian.tar", "debian");
+
+  must(catalog.images.alias("stable", "debian"));
+  must(catalog.images.alias("stable", "debian"));
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox debian=sha256:debian stable=sha256:debian");
+
+  must(catalog.images.alias("stable", "busybox"));
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox debian=sha256:debian stable=sha256:busybox");
+  EXPECT_EQ(outcome(catalog.images.alias("stable", "nothing")), "not_found image_not_found");
+}
+
+TEST(ImageCatalog, TheLastNameTakesTheFilesWithIt) {
+  Catalog catalog;
+  catalog.import("/tmp/debian.tar", "debian");
+  must(catalog.images.alias("stable", "debian"));
+
+  EXPECT_EQ(catalog.remove("debian"), "fine");
+  EXPECT_TRUE(catalog.has_files(debian));
+  EXPECT_EQ(catalog.remove("stable"), "fine");
+  EXPECT_FALSE(catalog.has_files(debian));
+  EXPECT_EQ(catalog.remove("stable"), "not_found image_not_found");
+}
+
+TEST(ImageCatalog, IsNotRemovedByItsDigest) {
+  Catalog catalog;
+
+  EXPECT_EQ(catalog.remove("sha256:busybox"), "not_found image_not_found");
+}
+
+TEST(ImageCatalog, WhatASandboxUsesStays) {
+  Catalog catalog;
+  const auto sandbox = catalog.world.a_stopped_sandbox();
+  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use");
+
+  must(catalog.images.alias("second", "busybox"));
+  EXPECT_EQ(catalog.remove("second"), "fine") << "a name that is not the last";
+
+  catalog.world.remove(sandbox, {.archive = false});
+  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use") << "until nothing of it is left";
+  catalog.world.run_workers();
+  EXPECT_EQ(catalog.remove("busybox"), "fine");
+}
+
+TEST(ImageCatalog, WhatAnArchiveWasWrittenOverStays) {
+  Catalog catalog;
+  const auto archive = catalog.world.an_archive();
+
+  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use");
+
+  must(catalog.world->archives.remove(catalog.world.admin(), archive.resource.id.text));
+  catalog.world.run_workers();
+  EXPECT_EQ(catalog.remove("busybox"), "fine");
+}
+
+TEST(ImageCatalog, AnArchiveIsRestoredOverItsOwnImageAlsoWhenTheNameMeansAnotherOneNow) {
+  Catalog catalog;
+  auto& world = catalog.world;
+  const auto archive = world.an_archive("my thesis");
+  EXPECT_EQ(catalog.import("/tmp/newer.tar", "busybox"), "fine");
+  must(catalog.images.collect_garbage());
+
+  const auto restored = world.a_running_sandbox({.restore_from = archive.resource.id.text});
+
+  EXPECT_EQ(restored.spec.image_digest, "sha256:busybox");
+  EXPECT_TRUE(world.images.files.contains("sha256:busybox"));
+  EXPECT_EQ(world.files_of(restored), "my thesis");
+  EXPECT_EQ(world.a_running_sandbox().spec.image_digest, "sha256:newer") << "what the name means today";
+}
+
+TEST(ImageCatalog, FilesThatNothingNeedsAreCollected) {
+  Catalog catalog;
+  catalog.world.images.files[debian.digest] = debian;  // of an import that died before it was named
+  catalog.world.a_running_sandbox();
+
+  must(catalog.images.collect_garbage());
+
+  EXPECT_FALSE(catalog.has_files(debian));
+  EXPECT_TRUE(catalog.world.images.files.contains("sha256:busybox"));
+}
+
+TEST(ImageCatalog, OnlyAdminsChangeIt) {
+  Catalog catalog;
+  const auto member = catalog.world.caller(Role::member);
+
+  EXPECT_EQ(outcome(catalog.images.import(member, "/tmp/debian.tar", "debian")), "denied role_too_low");
+  EXPECT_EQ(outcome(catalog.images.remove(member, "busybox")), "denied role_too_low");
+  EXPECT_FALSE(catalog.has_files(debian));
+}
+
+}  // namespace
+}  // namespace mayfly
