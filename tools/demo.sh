@@ -53,13 +53,13 @@ say "1. Create a sandbox and use it"
 show create --name worker --image busybox --max-age 1h --label team=demo
 worker=$(ask get worker | jq -r .id)
 uid=${worker#sbx_}
-show exec worker -- sh -c 'mkdir -p /work/empty && echo first > /work/a && echo second > /work/b &&
-  ln -s nowhere /work/dangling && dd if=/dev/urandom of=/work/random bs=64k count=16 2>/dev/null &&
-  chmod 4750 /work/a && ls -l /work'
-show exec worker -- sh -c 'echo changed >> /work/b && rm /etc/passwd && rm -r /bin/vi &&
+show exec worker -- sh -c 'mkdir -p /job/empty && echo first > /job/a && echo second > /job/b &&
+  ln -s nowhere /job/dangling && dd if=/dev/urandom of=/job/random bs=64k count=16 2>/dev/null &&
+  chmod 4750 /job/a && ls -l /job'
+show exec worker -- sh -c 'echo changed >> /job/b && rm /etc/passwd && rm -r /bin/vi &&
   echo written, changed and deleted'
 # Every name, mode and content below the folders that were touched.
-listing='cd / && find work etc bin | sort | while read f; do
+listing='cd / && find job etc bin | sort | while read f; do
   [ -f "$f" ] && [ ! -L "$f" ] && md5sum "$f"; ls -ld "$f" | cut -c1-10; echo "$f"; done'
 before=$(ask exec worker -- sh -c "$listing" | jq -r .stdout)
 check "the sandbox has files to lose" test "$(wc -l <<<"$before")" -gt 20

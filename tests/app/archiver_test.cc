@@ -191,25 +191,43 @@ TEST(Archiver, AWaiverGivenBeforehandHoldsAtOnceWhenNoRepetitionHelps) {
   EXPECT_EQ(archiving.world.state_of(archiving.sandbox), "gone");
 }
 
-TEST(Archiver, FilesWithoutAPermitAreNeverDestroyed) {
-  Archiving archiving;
-  auto& world = archiving.world;
-  world.driver.fail_next("discard", Code::busy);
-  world.run_workers();
-  ASSERT_EQ(world.step(archiving.root, Verb::destroy_sandbox).phase, Phase::backing_off);
+TEST(Archiver, FilesWithoutAPermitThatFitsAreNeverDestroyed) {
+  for (const bool of_another_generation : {false, true}) {
+    Archiving archiving;
+    auto& world = archiving.world;
+    const auto layer = layer_of(archiving.sandbox, world->installation);
+    world.driver.fail_next("discard", Code::busy);
+    world.run_workers();
+    ASSERT_EQ(world.step(archiving.root, Verb::destroy_sandbox).phase, Phase::backing_off);
+    must(world.store.write([&](Transaction& t) {
+      return of_another_generation ? t.archives().put_permit(DeletePermit::from_waiver(layer, 7, {"evt_1"}))
+                                   : t.archives().drop_permit(layer);
+    }));
+
+    world.let_pass(1s);
+
+    EXPECT_EQ(world.step(archiving.root, Verb::destroy_sandbox).work.error_code, "no_permit");
+    EXPECT_EQ(world.row(archiving.root).phase, Phase::failed);
+    EXPECT_EQ(world.files_of(archiving.sandbox), "my thesis");
+
+    world.remove(archiving.sandbox, {.archive = false});
+    world.run_workers();
+    EXPECT_EQ(world.state_of(archiving.sandbox), "gone") << "a waiver is the way on";
+  }
+}
+
+TEST(Archiver, APermitDiesWhenTheSandboxStartsAgain) {
+  World world;
+  const auto sandbox = world.a_stopped_sandbox();
+  const auto layer = layer_of(sandbox, world->installation);
   must(world.store.write([&](Transaction& t) {
-    return t.archives().drop_permit(layer_of(archiving.sandbox, world->installation));
+    return t.archives().put_permit(DeletePermit::from_verified_archive(layer, 1, {"arc_1"}));
   }));
 
-  world.let_pass(1s);
-
-  EXPECT_EQ(world.step(archiving.root, Verb::destroy_sandbox).work.error_code, "no_permit");
-  EXPECT_EQ(world.row(archiving.root).phase, Phase::failed);
-  EXPECT_EQ(world.files_of(archiving.sandbox), "my thesis");
-
-  world.remove(archiving.sandbox, {.archive = false});
+  must(world->sandboxes.start(world.admin(), sandbox.resource.id.text));
   world.run_workers();
-  EXPECT_EQ(world.state_of(archiving.sandbox), "gone") << "a waiver is the way on";
+
+  EXPECT_TRUE(world.store.snapshot().permits.empty()) << "its files may be others by now";
 }
 
 TEST(Archiver, ForgetsNothingWhileTheHostStillShowsAnyOfIt) {

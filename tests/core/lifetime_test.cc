@@ -246,6 +246,15 @@ TEST(LifetimeWallClock, AStepMovesOnlyTheInstant) {
   EXPECT_TRUE(lifetime::expired(absolute, after(1min, 59min), never_down));
 }
 
+TEST(LifetimeWallClock, AStepForwardIsInTheIndexWithTheNextWrite) {
+  auto life = running({.at = 1h});
+
+  lifetime::touch(life, Activity::exec, birth + 1min, after(1min, 45min), never_down);
+
+  EXPECT_EQ(age(life.expires_at), "15m 00s");
+  EXPECT_EQ(age(life.wake_at), "15m 00s") << "never later than the truth";
+}
+
 TEST(LifetimeNames, AreReadBack) {
   for (const auto action : {ExpiryAction::remove, ExpiryAction::stop, ExpiryAction::pause})
     EXPECT_EQ(parse_expiry_action(name(action)), action);

@@ -7,11 +7,11 @@ namespace mayfly::test {
 namespace {
 
 constexpr const char* write_files =
-    "mkdir -p /work/empty && echo known > /work/known && "
-    "dd if=/dev/urandom of=/work/random bs=4096 count=16 2>/dev/null && "
-    "ln -s nowhere /work/dangling && chmod 4750 /work/known && rm /etc/passwd";
+    "mkdir -p /job/empty && echo known > /job/known && "
+    "dd if=/dev/urandom of=/job/random bs=4096 count=16 2>/dev/null && "
+    "ln -s nowhere /job/dangling && chmod 4750 /job/known && rm /etc/passwd";
 constexpr const char* read_files =
-    "cd /work && md5sum known random && readlink dangling && stat -c '%a %n' known empty && "
+    "cd /job && md5sum known random && readlink dangling && stat -c '%a %n' known empty && "
     "ls /etc/passwd 2>&1 | wc -l";
 
 /// A tar that is an image, with one file that no other image has.
