@@ -40,6 +40,7 @@ setup() {
 build() {
   local preset=${1:-release}
   setup
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
   cmake --preset "$preset" >/dev/null
   ninja -C "build/$preset" "${@:2}"
 }

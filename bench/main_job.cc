@@ -26,7 +26,7 @@ std::string create(http::Client& client, const std::string& more = {}) {
 
 void wait_gone(http::Client& client, const std::string& task) {
   for (;;) {
-    const auto status = text(call(client, "GET", "/v1/cleanup-tasks/" + task, 200), "status");
+    const auto status = text(call(client, "GET", "/v1/cleanup-tasks/" + task + "?wait_seconds=60", 200), "status");
     if (status == "completed") return;
     if (status == "failed") {
       fmt::print(stderr, "bench: cleanup task {} failed\n", task);

@@ -13,6 +13,7 @@
 
 #include <boost/json.hpp>
 
+#include "driver/crun/seccomp_profile.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -72,6 +73,9 @@ void RawCrun::bundle(const std::string& name, const std::string& command) {
     if (mount.at("destination") != "/.mayfly/agent") mounts.push_back(mount);
   config["mounts"] = mounts;
   config["linux"].as_object().erase("cgroupsPath");
+  // The same filter, as the specification has it and every engine hands it to crun.
+  config.erase("annotations");
+  config["linux"].as_object()["seccomp"] = json::parse(crun::seccomp_profile);
   const auto path = folder_ + "/" + name;
   std::filesystem::create_directories(path);
   if (!os::write_file(path + "/config.json", json::serialize(config))) std::exit(1);

@@ -1,13 +1,12 @@
 #include "agent/content.h"
 
-#include <atomic>
 #include <cerrno>
 #include <limits>
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <sys/stat.h>
 
-#include "agent/clock.h"
+#include "agent/attributes.h"
 #include "agent/path.h"
 #include "base/wire.h"
 
@@ -27,12 +26,15 @@ Status only_regular(const char* verb, const std::string& path, mode_t mode) {
   return fail(Code::invalid, std::string("cannot ") + verb + " " + path + ": it is " + what);
 }
 
-/// Unlike any other draft of ours, and short enough for any file system.
-std::string draft_name() {
-  static std::atomic<unsigned> count{0};
-  char name[64];
-  ::snprintf(name, sizeof name, ".mayfly-draft-%llx-%x", static_cast<unsigned long long>(now_us()), ++count);
-  return name;
+/// Gives a draft what the file that it will replace has. Before its content: a write takes away capabilities. The mode
+/// comes last, because a change of the owner takes away setuid, and because it has the last word over an access list.
+Status dress(const Draft& draft, const std::string& path, const struct stat* replaced,
+             std::optional<std::uint32_t> mode) {
+  if (replaced) TRY(copy_owner(*replaced, draft.file(), path));
+  if (replaced) TRY(copy_xattrs(path, draft.file()));
+  const auto wanted = mode ? *mode : replaced ? replaced->st_mode & 07777 : default_mode;
+  if (::fchmod(draft.file(), wanted) != 0) return system_error("set the mode of", path);
+  return {};
 }
 
 }  // namespace
@@ -74,60 +76,27 @@ Result<FileWriter> FileWriter::open(const std::string& given, std::optional<std:
   FileWriter writer;
   writer.path_ = TRY(follow_leaf(path));
   TRY(may_change(writer.path_));
-  std::optional<struct stat> replaced(std::in_place);
-  if (::lstat(writer.path_.c_str(), &*replaced) != 0) replaced.reset();
-  if (replaced && S_ISDIR(replaced->st_mode)) return fail(Code::conflict, "cannot write " + path + ": it is a folder");
-  if (replaced) TRY(only_regular("write", path, replaced->st_mode));
-  writer.leaf_ = leaf_of(writer.path_);
+  struct stat info{};
+  const bool replaces = ::lstat(writer.path_.c_str(), &info) == 0;
+  if (replaces && S_ISDIR(info.st_mode)) return fail(Code::conflict, "cannot write " + path + ": it is a folder");
+  if (replaces) TRY(only_regular("write", path, info.st_mode));
   const auto folder = folder_of(writer.path_);
   TRY(make_folders(folder, &writer.made_folders_));
-  writer.folder_ = Fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!writer.folder_) return system_error("open", folder);
-  TRY(writer.make_draft(replaced, mode));
+  writer.draft_.emplace(TRY(Draft::open(folder, writer.path_)));
+  TRY(dress(*writer.draft_, writer.path_, replaces ? &info : nullptr, mode));
   return writer;
 }
 
-/// It takes the owner and the mode of what it will replace.
-Status FileWriter::make_draft(const std::optional<struct stat>& replaced, std::optional<std::uint32_t> mode) {
-  auto name = draft_name();
-  draft_ = Fd(::openat(folder_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!draft_) return system_error("write a draft of", path_);
-  draft_name_ = std::move(name);
-  const bool others = replaced && (replaced->st_uid != ::geteuid() || replaced->st_gid != ::getegid());
-  if (others && ::fchown(draft_.get(), replaced->st_uid, replaced->st_gid) != 0 && errno != EPERM)
-    return system_error("keep the owner of", path_);
-  const auto wanted = mode ? *mode : replaced ? replaced->st_mode & 07777 : default_mode;
-  if (::fchmod(draft_.get(), wanted) != 0) return system_error("set the mode of", path_);
-  return {};
-}
-
-FileWriter::FileWriter(FileWriter&& other) noexcept
-    : folder_(std::move(other.folder_)),
-      draft_(std::move(other.draft_)),
-      path_(std::move(other.path_)),
-      leaf_(std::move(other.leaf_)),
-      draft_name_(std::exchange(other.draft_name_, {})),
-      made_folders_(std::exchange(other.made_folders_, {})) {}
-
 FileWriter::~FileWriter() {
-  if (!draft_name_.empty()) ::unlinkat(folder_.get(), draft_name_.c_str(), 0);
-  // Somebody else may use them by now: then they are not empty and stay.
+  // First the draft, if it has a name. Somebody else may use the folders by now: then they are not empty and stay.
+  draft_.reset();
   for (auto made = made_folders_.rbegin(); made != made_folders_.rend(); ++made) ::rmdir(made->c_str());
 }
 
-Status FileWriter::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto written = ::write(draft_.get(), bytes.data(), bytes.size());
-    if (written < 0) return system_error("write", path_);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
+Status FileWriter::write(std::string_view bytes) { return draft_->write(bytes.data(), bytes.size()); }
 
 Status FileWriter::commit() {
-  if (::renameat(folder_.get(), draft_name_.c_str(), folder_.get(), leaf_.c_str()) != 0)
-    return system_error("write", path_);
-  draft_name_.clear();
+  TRY(draft_->commit(leaf_of(path_)));
   made_folders_.clear();
   return {};
 }

@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <sys/stat.h>
-
+#include "agent/draft.h"
 #include "agent/fd.h"
 #include "base/result.h"
 
@@ -33,11 +32,13 @@ class FileReader {
   std::string buffer_;
 };
 
-/// A new content for a path. Until `commit` nothing of it shows; without it nothing of it stays.
+/// A new content for a path. Until `commit` nothing of it shows; without it nothing of it stays. The file is a new one
+/// that keeps the owner, the mode and the extended attributes of the one it replaces (but for capabilities: a write
+/// takes those from any file). Other hard links to the old one keep the old content, as with every replacing rename.
 class FileWriter {
  public:
   static Result<FileWriter> open(const std::string& path, std::optional<std::uint32_t> mode);
-  FileWriter(FileWriter&& other) noexcept;
+  FileWriter(FileWriter&& other) noexcept = default;
   ~FileWriter();
 
   Status write(std::string_view bytes);
@@ -45,10 +46,9 @@ class FileWriter {
 
  private:
   FileWriter() = default;
-  Status make_draft(const std::optional<struct stat>& replaced, std::optional<std::uint32_t> mode);
 
-  Fd folder_, draft_;
-  std::string path_, leaf_, draft_name_;
+  std::optional<Draft> draft_;
+  std::string path_;
   std::vector<std::string> made_folders_;
 };
 

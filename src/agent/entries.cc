@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 namespace mayfly::agent {
 
@@ -53,6 +55,18 @@ Names names_in(int folder, std::size_t limit) {
   keep_first();
   std::sort(found.names.begin(), found.names.end());
   return found;
+}
+
+bool made_by_the_kernel(int file) {
+  struct statfs info{};
+  if (::fstatfs(file, &info) != 0) return false;
+  switch (static_cast<unsigned long>(info.f_type)) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC: return true;
+    default: return false;
+  }
 }
 
 void write_entry(wire::Writer& to, const std::string& name, const struct stat& info, const std::string& target) {

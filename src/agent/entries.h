@@ -18,6 +18,9 @@ struct Names {
 };
 Names names_in(int folder, std::size_t limit);
 
+/// Whether an open file or folder lies in proc, sysfs or a cgroup file system: nobody made it.
+bool made_by_the_kernel(int file);
+
 /// The fields of one entry: `name` as the caller shall see it.
 void write_entry(wire::Writer& to, const std::string& name, const struct stat& info, const std::string& target);
 

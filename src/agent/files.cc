@@ -4,13 +4,12 @@
 #include <deque>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "agent/entries.h"
 #include "agent/fd.h"
+#include "agent/move.h"
 #include "agent/path.h"
 #include "agent/remove_tree.h"
 
@@ -42,18 +41,6 @@ std::string target_of(int folder, const std::string& name, const struct stat& in
 bool add_named(Listing& listing, int folder, const std::string& name, const std::string& shown, struct stat& info) {
   if (::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return true;
   return listing.add(shown, info, target_of(folder, name, info));
-}
-
-bool made_by_the_kernel(int folder) {
-  struct statfs info{};
-  if (::fstatfs(folder, &info) != 0) return false;
-  switch (static_cast<unsigned long>(info.f_type)) {
-    case PROC_SUPER_MAGIC:
-    case SYSFS_MAGIC:
-    case CGROUP_SUPER_MAGIC:
-    case CGROUP2_SUPER_MAGIC: return true;
-    default: return false;
-  }
 }
 
 }  // namespace
@@ -119,10 +106,8 @@ Status move_entry(const std::string& given_from, const std::string& given_path) 
   TRY(may_change(from));
   TRY(may_change(path));
   if (::rename(from.c_str(), path.c_str()) == 0) return {};
-  const auto what = "move " + from + " to " + path;
-  // Also what an overlay says of a folder that came with the image.
-  if (errno == EXDEV) return fail(Code::unsupported, what + ": on different file systems; copy and remove it");
-  return tl::unexpected(errno_error(errno, what));
+  if (errno == EXDEV) return move_across(from, path);
+  return tl::unexpected(errno_error(errno, "move " + from + " to " + path));
 }
 
 Status remove_entry(const std::string& given, bool recursive) {

@@ -16,6 +16,7 @@ Result<Answer> list_folder(const std::string& path);
 /// cgroup file system, whose contents are not files that anybody made.
 Result<Answer> list_tree(const std::string& path);
 Status make_folder(const std::string& path, bool parents);
+/// One step, as rename; a regular file also goes to another file system (see move.h).
 Status move_entry(const std::string& from, const std::string& path);
 Status remove_entry(const std::string& path, bool recursive);
 

@@ -22,6 +22,7 @@
 
 #include "agent/process_table.h"
 #include "agent/session.h"
+#include "agent/stop_signal.h"
 
 namespace mayfly::agent {
 
@@ -112,10 +113,10 @@ void serve_in_thread(Fd socket, Shared& shared, const pthread_attr_t& attributes
 }
 
 /// True when we shall stop.
-bool take_signal(int signals, ProcessTable& processes) {
+bool take_signal(int signals, const StopRule& rule, ProcessTable& processes) {
   signalfd_siginfo info{};
   bool stop = false;
-  while (::read(signals, &info, sizeof info) == sizeof info) stop |= info.ssi_signo != SIGCHLD;
+  while (::read(signals, &info, sizeof info) == sizeof info) stop |= rule.allows(info);
   processes.reap();
   return stop;
 }
@@ -130,6 +131,7 @@ void watch(int epoll, int fd) {
 struct Loop {
   Shared& shared;
   const int signals;
+  const StopRule rule{};
   pthread_attr_t attributes{};
   Fd spare{::epoll_create1(EPOLL_CLOEXEC)};
 
@@ -138,7 +140,7 @@ struct Loop {
     if (event.data.u64 == listener) return accept_connection();
     if (event.data.u64 == std::uint64_t(processes.timer())) return processes.kill_overdue();
     if (event.data.u64 != std::uint64_t(signals)) return processes.pump(static_cast<Pipe*>(event.data.ptr));
-    if (!take_signal(signals, processes)) return;
+    if (!take_signal(signals, rule, processes)) return;
     processes.kill_all();
     // Not exit: threads still serve, with what it would destroy.
     ::_exit(0);
@@ -195,5 +197,8 @@ int main() {
   ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
   // Orphans come to PID 1 anyway, and to us as well where we are not it.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // The guest's root has our uid. Now it can neither trace us nor take our memory, environment and descriptors; for
+  // ourselves only the files in /proc/self that others may not read are lost. What we start gets its own memory back.
+  ::prctl(PR_SET_DUMPABLE, 0);
   run();
 }

@@ -2,9 +2,14 @@
 
 #include <boost/json.hpp>
 
+#include "api/host_words.h"
+#include "json/bytes.h"
+
 namespace mayfly::api {
 
-namespace json = boost::json;
+using boost::json::array;
+using boost::json::object;
+using json::as_text;
 
 namespace {
 
@@ -32,12 +37,14 @@ std::string_view title_of(int status) {
 
 http::Response render(int status, std::string_view detail, std::string_view code, const std::string& request_id,
                       const std::vector<FieldError>& fields) {
-  json::object body = {{"type", "about:blank"}, {"title", title_of(status)}, {"status", status},
-                       {"detail", detail},      {"code", code},              {"request_id", request_id}};
+  object body = {{"type", "about:blank"},      {"title", title_of(status)}, {"status", status},
+                 {"detail", as_text(detail)}, {"code", as_text(code)},     {"request_id", as_text(request_id)}};
   if (!fields.empty()) {
-    json::array errors;
+    array errors;
     for (const auto& field : fields)
-      errors.push_back({{"path", field.path}, {"expected", field.expected}, {"found", field.found}});
+      errors.push_back({{"path", as_text(field.path)},
+                        {"expected", as_text(field.expected)},
+                        {"found", as_text(field.found)}});
     body["errors"] = std::move(errors);
   }
   http::Response response;
@@ -45,7 +52,7 @@ http::Response render(int status, std::string_view detail, std::string_view code
   response.headers = {{"Content-Type", "application/problem+json"}};
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (status == 503 || status == 507) response.headers.emplace_back("Retry-After", "1");
-  response.body = json::serialize(body);
+  response.body = boost::json::serialize(body);
   return response;
 }
 
@@ -73,7 +80,7 @@ int status_of(Code code) {
 
 http::Response problem(const Error& error, const std::string& request_id) {
   const std::string code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
-  return render(status_of(error.code), error.message, code, request_id, error.fields);
+  return render(status_of(error.code), without_host_words(error.message), code, request_id, error.fields);
 }
 
 http::Response problem(int status, std::string_view detail, const http::Request& request) {

@@ -9,18 +9,18 @@ constexpr std::size_t cache_limit = 10'000;
 
 Result<Caller> Access::caller_of(const std::string& secret, const std::string& request_id) {
   const auto hash = hash_(secret);
-  Caller caller;
-  bool found = false;
-  {
-    std::lock_guard guard(mutex_);
-    if (const auto known = known_.find(hash); known != known_.end()) {
-      caller = known->second;
-      found = true;
-    }
+  std::unique_lock guard(mutex_);
+  if (const auto known = known_.find(hash); known != known_.end()) {
+    auto caller = known->second;
+    caller.request_id = request_id;
+    return caller;
   }
-  if (!found) {
-    caller = TRY(look_up(hash));
-    std::lock_guard guard(mutex_);
+  const auto asked_at = version_;
+  guard.unlock();
+  auto caller = TRY(look_up(hash));
+  guard.lock();
+  // What was read before a change may be what that change has ended: good for this request, which came before it.
+  if (version_ == asked_at) {
     if (known_.size() >= cache_limit) known_.clear();
     known_[hash] = caller;
   }
@@ -39,8 +39,9 @@ Result<Caller> Access::look_up(const std::string& hash) {
   });
 }
 
-void Access::forget_cache() {
+void Access::forget() {
   std::lock_guard guard(mutex_);
+  ++version_;
   known_.clear();
 }
 

@@ -56,8 +56,7 @@ Result<Archive> Archiver::begin_row(const Sandbox& sandbox, Duration retention) 
     row.layer = sandbox.layer;
     row.generation = sandbox.resource.generation;
     row.spec = sandbox.spec;
-    row.key =
-        sandbox.resource.workspace.text + "/" + sandbox.resource.id.text + "/" + row.resource.id.text + ".tar.zst";
+    row.key = new_archive_key(sandbox.resource.workspace, sandbox.resource.id, row.resource.id);
     LifetimePolicy policy;
     if (retention > Duration::zero()) policy.max_age = retention;
     row.lifetime = lifetime::begin(row.resource.id, State::writing, policy, t.moment());

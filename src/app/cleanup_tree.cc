@@ -97,6 +97,7 @@ Status settle(Transaction& t, Random& random, const Task& task) {
   const auto status = status_of(task.phase);
   if (status != TaskStatus::completed && status != TaskStatus::failed) return {};
   TRY(tell(t, random, task));
+  t.wakes.settled.push_back(task.resource);  // of a failure too: callers may wait for the end of this task
   if (!task.parent) return {};
 
   const Task parent = TRY(t.tasks().get(task.parent));

@@ -6,6 +6,15 @@
 
 namespace mayfly {
 
+namespace {
+
+bool ended(const Task& task) {
+  const auto status = status_of(task.phase);
+  return status == TaskStatus::completed || status == TaskStatus::failed;
+}
+
+}  // namespace
+
 Result<Task> Cleanups::visible(Transaction& t, const Caller& caller, const TaskId& id) const {
   auto task = t.tasks().get(id);
   if (!task && task.error().code != Code::not_found) return task;
@@ -17,6 +26,18 @@ Result<Task> Cleanups::visible(Transaction& t, const Caller& caller, const TaskI
 
 Result<Task> Cleanups::get(const Caller& caller, const TaskId& id) {
   return store_.read([&](Transaction& t) { return visible(t, caller, id); });
+}
+
+void Cleanups::when_ended(const Caller& caller, const TaskId& id, Duration patience,
+                          std::function<void(Result<Task>)> then) {
+  auto task = get(caller, id);
+  if (!task || ended(*task) || patience <= Duration::zero()) return then(std::move(task));
+  waiting_.park(task->resource, clock_.now() + patience, [this, caller, id, then = std::move(then)](bool last) {
+    auto now = get(caller, id);
+    if (!last && now && !ended(*now)) return false;
+    then(std::move(now));
+    return true;
+  });
 }
 
 Result<std::vector<Task>> Cleanups::list(const Caller& caller, TaskFilter filter, const Page& page) {

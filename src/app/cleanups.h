@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
+
 #include "app/cleanup_tree.h"
+#include "app/waiting.h"
 #include "core/caller.h"
 #include "ports/store.h"
 
@@ -9,9 +12,12 @@ namespace mayfly {
 /// Looking at deletes, and trying a stuck one again.
 class Cleanups {
  public:
-  Cleanups(Store& store, Random& random) : store_(store), random_(random) {}
+  Cleanups(Store& store, Waiting& waiting, Random& random, const Clock& clock)
+      : store_(store), waiting_(waiting), random_(random), clock_(clock) {}
 
   Result<Task> get(const Caller& caller, const TaskId& id);
+  /// Calls back with the task as soon as it is completed or failed, or as it is when `patience` has passed.
+  void when_ended(const Caller& caller, const TaskId& id, Duration patience, std::function<void(Result<Task>)> then);
   Result<std::vector<Task>> list(const Caller& caller, TaskFilter filter, const Page& page);
   /// The task and all below it, parents first.
   Result<std::vector<Task>> tree(const Caller& caller, const TaskId& id);
@@ -24,7 +30,9 @@ class Cleanups {
   Result<Task> visible(Transaction& t, const Caller& caller, const TaskId& id) const;
 
   Store& store_;
+  Waiting& waiting_;
   Random& random_;
+  const Clock& clock_;
 };
 
 }  // namespace mayfly

@@ -39,6 +39,7 @@ Result<std::optional<Time>> Deadlines::run_once() {
 }
 
 Result<std::optional<Time>> Deadlines::pass() {
+  if (!installation_.down.over) return std::optional<Time>();
   const Time now = clock_.now();
   TRY(follow_wall_clock());
   {
@@ -47,7 +48,6 @@ Result<std::optional<Time>> Deadlines::pass() {
     guard.unlock();
     if (load_now) TRY(load(now));
   }
-  if (held_) return std::optional<Time>();
   Status trouble;
   while (!near_.empty() && near_.top().at <= now) {
     std::vector<ResourceId> due;

@@ -19,14 +19,12 @@ class Deadlines {
       : store_(store), activity_(activity), deletion_(deletion), random_(random), clock_(clock),
         installation_(installation) {}
 
-  /// Fires what is due and tells when to come again; nothing: when `notice` says so.
+  /// Fires what is due and tells when to come again; nothing: when `notice` says so. In a downtime that is not over
+  /// nothing is due, and nobody needs to come.
   Result<std::optional<Time>> run_once();
 
   /// A commit has made something due as early as this. True: come again at once.
   bool notice(Time at);
-
-  /// Expiries are held (a clock that jumped by days): nothing fires until somebody allows it.
-  void hold(bool held) { held_ = held; }
 
   struct Lateness {
     std::uint64_t fired = 0;
@@ -59,7 +57,6 @@ class Deadlines {
   std::optional<Time> beyond_;       // the first wake_at that is not in the heap
   std::priority_queue<Entry> near_;
   Duration wall_offset_{};
-  bool held_ = false;
   Lateness lateness_;
 };
 

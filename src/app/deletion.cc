@@ -102,38 +102,46 @@ Status Deletion::waive_failure(Transaction& t, const Caller& caller, const Sandb
   return t.tasks().update(root);
 }
 
+/// Its bytes may go now, and an event says who said so.
+Result<EventId> Deletion::waive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+                                const DeleteRequest& request) const {
+  const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
+  TRY(mint_waiver(t, sandbox, event));
+  return event;
+}
+
+/// A failed root goes on with its next stage; one whose archive was not begun simply has one step less.
+Status Deletion::skip_archive(Transaction& t, const Caller& caller, Task step, const EventId& waiver) const {
+  const bool was_waiting = step.phase == Phase::waiting;
+  step = cleanup::record(std::move(step), Status(), t.now(), 0);
+  step.metadata["waived_by"] = caller.actor;
+  step.metadata["waiver"] = waiver.text;
+  if (was_waiting) return t.tasks().update(step);
+  Task parent = TRY(t.tasks().get(step.parent));
+  parent.phase = Phase::children;
+  parent.work = {};
+  TRY(t.tasks().update(parent));
+  return cleanup_tree::settle(t, random_, step);
+}
+
+Result<bool> Deletion::permitted(Transaction& t, const Sandbox& sandbox) const {
+  const auto layer = layer_of(sandbox, installation_);
+  const auto permit = TRY(t.archives().find_permit(layer));
+  return permit && permit->covers(layer, sandbox.resource.generation);
+}
+
 Result<TaskId> Deletion::waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
                                        const DeleteRequest& request) const {
   const TaskId root{sandbox.cleanup_task};
-  const auto layer = layer_of(sandbox, installation_);
-  const auto permit = TRY(t.archives().find_permit(layer));
-  const bool permitted = permit && permit->covers(layer, sandbox.resource.generation);
-  for (auto step : TRY(t.tasks().children(root))) {
-    if (step.verb == Verb::destroy_sandbox && step.phase == Phase::failed && !permitted) {
-      // Its archive is done with and gave no permit: this is the way on.
-      const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
-      TRY(mint_waiver(t, sandbox, event));
-      TRY(cleanup_tree::retry(t, step));
-    }
-    if (step.verb != Verb::archive_sandbox || step.phase == Phase::completed) continue;
-    if (step.phase == Phase::running) {
+  for (const auto& step : TRY(t.tasks().children(root))) {
+    if (step.verb == Verb::archive_sandbox && step.phase == Phase::running) {
       TRY(waive_failure(t, caller, sandbox, request));
-      continue;
-    }
-    const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
-    TRY(mint_waiver(t, sandbox, event));
-    const bool was_waiting = step.phase == Phase::waiting;
-    step = cleanup::record(std::move(step), Status(), t.now(), 0);
-    step.metadata["waived_by"] = caller.actor;
-    step.metadata["waiver"] = event.text;
-    // A failed root goes on with its next stage; one whose archive was not begun simply has one step less.
-    if (was_waiting) TRY(t.tasks().update(step));
-    else {
-      Task parent = TRY(t.tasks().get(root));
-      parent.phase = Phase::children;
-      parent.work = {};
-      TRY(t.tasks().update(parent));
-      TRY(cleanup_tree::settle(t, random_, step));
+    } else if (step.verb == Verb::archive_sandbox && step.phase != Phase::completed) {
+      TRY(skip_archive(t, caller, step, TRY(waive(t, caller, sandbox, request))));
+    } else if (step.verb == Verb::destroy_sandbox && step.phase == Phase::failed && !TRY(permitted(t, sandbox))) {
+      // Its archive is done with and gave no permit: this is the way on.
+      TRY(waive(t, caller, sandbox, request));
+      TRY(cleanup_tree::retry(t, step));
     }
   }
   return root;

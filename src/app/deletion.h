@@ -31,6 +31,10 @@ class Deletion {
   Status waive_failure(Transaction& t, const Caller& caller, const Sandbox& sandbox,
                        const DeleteRequest& request) const;
   Status mint_waiver(Transaction& t, const Sandbox& sandbox, const EventId& event) const;
+  Result<EventId> waive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+                        const DeleteRequest& request) const;
+  Status skip_archive(Transaction& t, const Caller& caller, Task step, const EventId& waiver) const;
+  Result<bool> permitted(Transaction& t, const Sandbox& sandbox) const;
 
   const Installation& installation_;
   Random& random_;

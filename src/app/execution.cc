@@ -31,24 +31,41 @@ void Execution::run(const Caller& caller, const std::string& id_or_name, Command
   if (!sandbox) return then(tl::unexpected(sandbox.error()));
   const auto state = sandbox->resource.state;
   if (state != State::requested && state != State::starting && state != State::resuming)
-    return run_in(*sandbox, std::move(command), wait, std::move(then));
+    return run_in(caller, *sandbox, std::move(command), wait, std::move(then));
   sandboxes_.when_settled(caller, sandbox->resource.id, start_patience,
-                          [this, command = std::move(command), wait, then = std::move(then)](Result<Sandbox> settled) {
+                          [this, caller, command = std::move(command), wait,
+                           then = std::move(then)](Result<Sandbox> settled) {
                             if (!settled) return then(tl::unexpected(settled.error()));
-                            run_in(*settled, command, wait, then);
+                            run_in(caller, *settled, command, wait, then);
                           });
 }
 
-void Execution::run_in(const Sandbox& sandbox, Command command, Duration wait,
+void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait,
                        std::function<void(Result<RunResult>)> then) {
   if (auto fine = running(sandbox); !fine) return then(tl::unexpected(fine.error()));
   with_defaults(command, sandbox.spec);
   auto held = activity_.hold(sandbox.resource.id, Activity::exec);
   agent_.run(incarnation_of(sandbox, installation_), command, wait,
-             [this, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
-               if (!result && result.error().code == Code::unavailable) agent_missed();
-               then(std::move(result));
+             [this, caller, sandbox, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
+               if (result) return then(std::move(result));
+               if (result.error().code == Code::unavailable) agent_missed();
+               then(tl::unexpected(why_cut_off(caller, sandbox, std::move(result).error())));
              });
+}
+
+/// A sandbox is marked before its processes are touched, so its row knows what the agent could not tell any more.
+Error Execution::why_cut_off(const Caller& caller, const Sandbox& sandbox, Error met) {
+  if (met.code != Code::unavailable && met.code != Code::timed_out) return met;
+  const auto now = sandboxes_.get(caller, sandbox.resource.id.text);
+  if (!now || now->resource.state == State::running) return met;
+  const std::string who = "sandbox " + sandbox.resource.id.text;
+  if (now->ending && now->ending->reason == "disk_limit")
+    return {Code::no_space,
+            who + " was stopped while the command ran: its files take more than the " +
+                std::to_string(now->spec.resources.disk_mb) + " MiB it may have",
+            "disk_limit", {}};
+  const std::string state(name(now->resource.state));
+  return {Code::conflict, who + " is " + state + ": its state changed while the command ran", "state_" + state, {}};
 }
 
 Result<Incarnation> Execution::use(const Caller& caller, const std::string& id_or_name, Activity by) {

@@ -13,6 +13,7 @@ class Execution {
       : sandboxes_(sandboxes), agent_(agent), activity_(activity), installation_(installation) {}
 
   /// Runs a command and calls back when it ended, or still runs after `wait`. A sandbox that is starting is waited for.
+  /// One that does not run any more when its agent falls silent says why: no_space, disk_limit, or conflict, state_*.
   void run(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
            std::function<void(Result<RunResult>)> then);
 
@@ -27,7 +28,9 @@ class Execution {
   std::function<void()> agent_missed = [] {};
 
  private:
-  void run_in(const Sandbox& sandbox, Command command, Duration wait, std::function<void(Result<RunResult>)> then);
+  void run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait,
+              std::function<void(Result<RunResult>)> then);
+  Error why_cut_off(const Caller& caller, const Sandbox& sandbox, Error met);
 
   Sandboxes& sandboxes_;
   Agent& agent_;

@@ -6,6 +6,12 @@
 
 namespace mayfly {
 
+namespace {
+
+constexpr std::string_view builtin_name = "busybox";
+
+}  // namespace
+
 Status check_image_name(std::string_view name) {
   const bool shaped = !name.empty() && name.size() <= 128 && std::isalnum(static_cast<unsigned char>(name.front())) &&
                       std::all_of(name.begin(), name.end(), [](unsigned char c) {
@@ -21,11 +27,11 @@ Status ImageCatalog::ensure_builtin() {
   const auto image = images_.builtin_busybox();
   if (!image) {
     // The one from an earlier start will do: a full disk must not keep the server, and so its deletes, from starting.
-    const bool known = TRY(store_.read([](Transaction& t) { return t.images().find("busybox"); })).has_value();
+    const auto known = TRY(store_.read([](Transaction& t) { return t.images().find(std::string(builtin_name)); }));
     if (known && image.error().code == Code::no_space) return {};
     return tl::unexpected(image.error());
   }
-  TRY(record(*image, "busybox"));
+  TRY(record(*image, std::string(builtin_name)));
   return {};
 }
 
@@ -66,6 +72,11 @@ Status ImageCatalog::alias(const std::string& name, const std::string& target) {
 
 Status ImageCatalog::remove(const Caller& caller, const std::string& name) {
   TRY(require(caller, Role::admin));
+  if (name == builtin_name)
+    return fail(Code::conflict,
+                "image " + name + " is the built-in one: it would be back at the next start, and a sandbox that names "
+                "no image is made of it",
+                "image_builtin");
   std::lock_guard guard(files_);
   TRY(store_.write([&](Transaction& t) -> Status {
     const auto row = TRY(t.images().find(name));

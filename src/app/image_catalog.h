@@ -21,7 +21,8 @@ class ImageCatalog {
   Result<ImageRecord> import(const Caller& caller, const std::string& path, const std::string& name);
   /// A second name for what `target` means.
   Status alias(const std::string& name, const std::string& target);
-  /// Takes the name away, and the files with it when it was their last. conflict: a sandbox or an archive needs them.
+  /// Takes the name away, and the files with it when it was their last. conflict: a sandbox or an archive needs them,
+  /// or it is the name of the built-in one.
   Status remove(const Caller& caller, const std::string& name);
 
   /// Files that no name, sandbox or archive needs: left by an import or removal that died.

@@ -1,5 +1,6 @@
 #include "app/installation.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "app/audit.h"
@@ -85,31 +86,58 @@ Result<std::int64_t> next_epoch(Transaction& t) {
   return epoch;
 }
 
-/// From the last sign of life until now. A crash within the grace of the downtime before makes one of the two, or what
-/// that one had granted would be broken.
-Result<Downtime> next_downtime(Transaction& t, Time last_seen) {
+constexpr std::size_t granted_page = 10'000;   // deadlines that are counted, at most, for the event of a grace
+
+std::string text_of(const std::vector<Grace>& owed) {
+  std::string text;
+  for (const auto& [from, until, ends] : owed)
+    for (const auto& at : {from, until, ends}) text += std::to_string(microseconds(at)) + " ";
+  return text;
+}
+
+std::vector<Grace> read_owed(std::string_view text) {
+  std::vector<Time> times;
+  for (auto space = text.find(' '); space != std::string_view::npos; space = text.find(' ')) {
+    times.push_back(service_time(number(text.substr(0, space)).value_or(0)));
+    text.remove_prefix(space + 1);
+  }
+  std::vector<Grace> owed;
+  for (std::size_t i = 0; i + 2 < times.size(); i += 3) owed.push_back({times[i], times[i + 1], times[i + 2]});
+  return owed;
+}
+
+/// As `put_downtime` wrote it; an end that is no number is none.
+Result<Downtime> read_downtime(Transaction& t) {
+  Downtime down;
   const auto from = TRY(t.settings().get("down.from"));
   const auto until = TRY(t.settings().get("down.until"));
-  Downtime down{last_seen, t.now()};
-  if (from && until) {
-    const Downtime before{service_time(number(*from).value_or(0)), service_time(number(*until).value_or(0))};
-    if (last_seen < before.until + lifetime::downtime_grace) down.from = std::min(down.from, before.from);
-  }
-  TRY(t.settings().put("down.from", std::to_string(microseconds(down.from))));
-  TRY(t.settings().put("down.until", std::to_string(microseconds(down.until))));
+  const auto owed = TRY(t.settings().get("down.owed"));
+  if (!from || !until) return down;
+  down.from = service_time(number(*from).value_or(0));
+  const auto end = number(*until);
+  down.over = end.has_value();
+  down.until = end ? service_time(*end) : down.from;
+  if (owed) down.owed = read_owed(*owed);
   return down;
+}
+
+Status put_downtime(Transaction& t, const Downtime& down) {
+  TRY(t.settings().put("down.from", std::to_string(microseconds(down.from))));
+  TRY(t.settings().put("down.until", down.over ? std::to_string(microseconds(down.until)) : ""));
+  return t.settings().put("down.owed", text_of(down.owed));
 }
 
 }  // namespace
 
 ClockStart continue_clock(const std::optional<ClockRecord>& record, const std::string& boot_id, Duration boottime,
-                          WallTime wall) {
+                          WallTime wall, bool trusted) {
   const Duration wall_since_epoch = wall.time_since_epoch();
   if (!record) return {wall_since_epoch - boottime, false};
   const Duration stored = record->time.time_since_epoch();
   if (record->boot_id == boot_id) return {stored - record->boottime, false};
   const bool behind = wall_since_epoch < stored;
-  return {(behind ? stored : wall_since_epoch) - boottime, wall_since_epoch - stored > longest_believable_gap};
+  const bool jumped = !trusted && wall_since_epoch - stored > longest_believable_gap;
+  return {(behind || jumped ? stored : wall_since_epoch) - boottime, jumped};
 }
 
 Result<std::optional<ClockRecord>> load_clock(Store& store) {
@@ -125,11 +153,13 @@ Status save_clock(Store& store, const std::string& boot_id, Duration boottime, T
 }
 
 Result<Installation> open_installation(Store& store, Random& random, const std::string& admin_key_hash,
-                                       const std::string& admin_key_hint) {
+                                       const std::string& admin_key_hint, bool clock_believed) {
   return store.write([&](Transaction& t) -> Result<Installation> {
     Installation made;
     const auto clock = TRY(read_clock(t));
-    made.down = TRY(next_downtime(t, clock ? clock->time : t.now()));
+    made.down = lifetime::next_downtime(TRY(read_downtime(t)), clock ? clock->time : t.now(), t.now());
+    made.down.over = clock_believed;
+    TRY(put_downtime(t, made.down));
     made.instance = TRY(ensure_instance(t, random));
     made.workspace = TRY(ensure_default_workspace(t, random));
     const auto admin = TRY(ensure_admin(t, random));
@@ -137,6 +167,27 @@ Result<Installation> open_installation(Store& store, Random& random, const std::
       TRY(ensure_key(t, random, admin, made.workspace, admin_key_hash, admin_key_hint));
     made.epoch = TRY(next_epoch(t));
     return made;
+  });
+}
+
+Status end_downtime(Store& store, Random& random, Installation& installation) {
+  if (!installation.down.over) return {};
+  return store.write([&](Transaction& t) -> Status {
+    auto& down = installation.down;
+    down.until = std::max(down.from, t.now());
+    TRY(put_downtime(t, down));
+    std::size_t granted = 0;
+    for (const auto& life : TRY(t.lifetimes().waking(down.until, granted_page)))
+      granted += lifetime::in_grace(life, t.moment(), down);
+    if (granted == 0) return {};
+    const auto workspace = TRY(t.identities().find_workspace(installation.workspace.text));
+    TRY(audit(t, random, Caller::system("start", installation.workspace), "downtime.grace_granted",
+              workspace.value().resource,
+              {{"deadlines", std::to_string(granted)},
+               {"down_from", format(down.from)},
+               {"down_until", format(down.until)},
+               {"until", format(down.until + lifetime::downtime_grace)}}));
+    return {};
   });
 }
 

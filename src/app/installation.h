@@ -26,19 +26,25 @@ struct ClockRecord {
 /// How to read the service clock from now on: service time = `base` + CLOCK_BOOTTIME.
 struct ClockStart {
   Duration base{};
-  bool jumped = false;         // after a reboot the wall clock stands more than 7 days ahead: expiries are held
+  bool jumped = false;         // after a reboot the wall clock stands more than 7 days ahead, and nobody vouches for it
 };
 
-/// The same boot: continues. Another one: the wall clock, but never before the record.
+/// The same boot: continues. Another one: the wall clock, but never before the record; and the record where the wall
+/// clock has jumped, so that nothing written meanwhile lies in a future that never comes.
 ClockStart continue_clock(const std::optional<ClockRecord>& record, const std::string& boot_id, Duration boottime,
-                          WallTime wall);
+                          WallTime wall, bool trusted = false);
 
 Result<std::optional<ClockRecord>> load_clock(Store& store);
 Status save_clock(Store& store, const std::string& boot_id, Duration boottime, Time now);
 
 /// Makes or continues the installation: instance id, organization and workspace "default", user "admin" and its key
-/// (by the SHA-256 of its secret), and the next epoch. Claims of earlier epochs are released.
+/// (by the SHA-256 of its secret), and the next epoch. Claims of earlier epochs are released. While the clock is not
+/// believed the downtime is not over: nothing expires in this life, and the next one continues the same downtime.
 Result<Installation> open_installation(Store& store, Random& random, const std::string& admin_key_hash,
-                                       const std::string& admin_key_hint);
+                                       const std::string& admin_key_hint, bool clock_believed = true);
+
+/// Clients can renew again from now on: the grace for what fell due meanwhile begins, and an event says so. What cannot
+/// be written holds for this life all the same.
+Status end_downtime(Store& store, Random& random, Installation& installation);
 
 }  // namespace mayfly

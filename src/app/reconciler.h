@@ -3,31 +3,17 @@
 // takes no input but the two, so a lost event costs one period and nothing else.
 
 #include "app/deletion.h"
+#include "app/diagnosis.h"
 #include "app/worker.h"
-#include "core/reconcile.h"
-#include "ports/blob_store.h"
-#include "ports/driver.h"
 
 namespace mayfly {
 
-/// The whole comparison, for doctor too: differences of containers and files, and of archives against their objects.
-struct Diagnosis {
-  std::vector<reconcile::Finding> findings;
-  std::vector<std::string> archives;         // sentences about archives and objects that do not match
-  std::size_t sandboxes = 0, things = 0;     // how much was compared
-  bool suspicious = false;
-
-  bool clean() const { return findings.empty() && archives.empty(); }
-};
-
-Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, const std::string& instance);
-
 class Reconciler {
  public:
-  Reconciler(Store& store, Driver& driver, BlobStore& blobs, const Deletion& deletion, UidLocks& locks,
+  Reconciler(Store& store, Driver& driver, BlobStore& blobs, Images& images, const Deletion& deletion, UidLocks& locks,
              Random& random, const Installation& installation)
-      : store_(store), driver_(driver), blobs_(blobs), deletion_(deletion), locks_(locks), random_(random),
-        installation_(installation) {}
+      : store_(store), driver_(driver), blobs_(blobs), images_(images), deletion_(deletion), locks_(locks),
+        random_(random), installation_(installation) {}
 
   /// One pass. Its answer is what it found; what it could mend is under way.
   Result<Diagnosis> run_once();
@@ -42,6 +28,7 @@ class Reconciler {
   Store& store_;
   Driver& driver_;
   BlobStore& blobs_;
+  Images& images_;
   const Deletion& deletion_;
   UidLocks& locks_;
   Random& random_;

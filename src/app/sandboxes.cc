@@ -22,7 +22,7 @@ std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.sub
 Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish) {
   TRY(require(caller, Role::member));
   if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
-  if (disk_check_) TRY(disk_check_());
+  if (before_create_) TRY(before_create_());
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
       return fail(Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at), "at_in_the_past");

@@ -55,8 +55,8 @@ class Sandboxes {
   void when_settled(const Caller& caller, const ResourceId& id, Duration patience,
                     std::function<void(Result<Sandbox>)> then);
 
-  /// Refuses creates while the disk is fuller than its watermark.
-  void on_disk_low(std::function<Status()> check) { disk_check_ = std::move(check); }
+  /// Run before each create, which it may refuse: a disk fuller than its watermark, say.
+  void before_create(std::function<Status()> check) { before_create_ = std::move(check); }
 
  private:
   Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
@@ -74,7 +74,7 @@ class Sandboxes {
   Random& random_;
   const Clock& clock_;
   const Installation& installation_;
-  std::function<Status()> disk_check_;
+  std::function<Status()> before_create_;
 };
 
 /// What a move that a person or a deadline asked for means for the row; `reason` is kept. Shared with the deadlines.

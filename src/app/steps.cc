@@ -26,7 +26,18 @@ Duration retention_in(const Task& root) {
 
 }  // namespace
 
+Commit Steps::record_only(const Task& task) const {
+  switch (task.verb) {
+    case Verb::forget_sandbox: return forget_sandbox(task.resource);
+    case Verb::forget_archive: return forget_archive(task.resource);
+    case Verb::stop_sandbox: case Verb::archive_sandbox: case Verb::destroy_sandbox: case Verb::confirm_sandbox:
+    case Verb::destroy_archive: case Verb::delete_sandbox: case Verb::delete_archive: return {};
+  }
+  CHECK(false);
+}
+
 Result<Commit> Steps::perform(const Task& task) {
+  if (auto commit = record_only(task)) return commit;
   auto done = perform_verb(task);
   // Absent is success inside the driver and the blob store, which know what they removed. Whatever else was not found
   // here is an outcome that nobody understands yet.
@@ -41,7 +52,8 @@ Result<Commit> Steps::perform(const Task& task) {
 Result<Commit> Steps::perform_verb(const Task& task) {
   if (kind_of_id(task.resource.text) == Kind::archive) {
     const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(task.resource); }));
-    return task.verb == Verb::destroy_archive ? destroy_archive(archive) : forget_archive(archive);
+    CHECK(task.verb == Verb::destroy_archive);
+    return destroy_archive(archive);
   }
   const auto sandbox = TRY(store_.read([&](Transaction& t) { return t.sandboxes().get(task.resource); }));
   switch (task.verb) {
@@ -49,8 +61,8 @@ Result<Commit> Steps::perform_verb(const Task& task) {
     case Verb::archive_sandbox: return archive(task, sandbox);
     case Verb::destroy_sandbox: return destroy(sandbox);
     case Verb::confirm_sandbox: return confirm(sandbox);
-    case Verb::forget_sandbox: return forget(sandbox);
-    case Verb::delete_sandbox: case Verb::delete_archive: case Verb::destroy_archive: case Verb::forget_archive: break;
+    case Verb::delete_sandbox: case Verb::forget_sandbox: case Verb::delete_archive: case Verb::destroy_archive:
+    case Verb::forget_archive: break;
   }
   CHECK(false);
 }
@@ -116,8 +128,8 @@ Result<Commit> Steps::confirm(const Sandbox& sandbox) {
               "still_present");
 }
 
-Result<Commit> Steps::forget(const Sandbox& sandbox) {
-  return Commit([this, id = sandbox.resource.id](Transaction& t) -> Status {
+Commit Steps::forget_sandbox(const ResourceId& id) const {
+  return [this, id](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(id));
     set_state(row, TRY(lifecycle::next(row.resource.state, lifecycle::Move::forgotten)));
     row.resource.updated_at = t.now();
@@ -126,7 +138,7 @@ Result<Commit> Steps::forget(const Sandbox& sandbox) {
     TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace), "sandbox.gone", row.resource));
     t.wakes.settled.push_back(id);
     return {};
-  });
+  };
 }
 
 Result<Commit> Steps::destroy_archive(const Archive& archive) {
@@ -144,15 +156,15 @@ Result<Commit> Steps::destroy_archive(const Archive& archive) {
   return nothing_more;
 }
 
-Result<Commit> Steps::forget_archive(const Archive& archive) {
-  return Commit([this, id = archive.resource.id](Transaction& t) -> Status {
+Commit Steps::forget_archive(const ResourceId& id) const {
+  return [this, id](Transaction& t) -> Status {
     Archive row = TRY(t.archives().get(id));
     row.resource.state = row.lifetime.state = State::gone;
     row.resource.updated_at = t.now();
     TRY(t.archives().update(row));
     TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace), "archive.gone", row.resource));
     return {};
-  });
+  };
 }
 
 }  // namespace mayfly

@@ -21,15 +21,18 @@ class Steps {
   /// Carries the step out; nothing is held meanwhile.
   Result<Commit> perform(const Task& task);
 
+  /// What a step without an effect writes: it needs no attempt of its own. Empty for all others.
+  Commit record_only(const Task& task) const;
+
  private:
   Result<Commit> perform_verb(const Task& task);
   Result<Commit> stop(const Sandbox& sandbox);
   Result<Commit> archive(const Task& task, const Sandbox& sandbox);
   Result<Commit> destroy(const Sandbox& sandbox);
   Result<Commit> confirm(const Sandbox& sandbox);
-  Result<Commit> forget(const Sandbox& sandbox);
+  Commit forget_sandbox(const ResourceId& id) const;
   Result<Commit> destroy_archive(const Archive& archive);
-  Result<Commit> forget_archive(const Archive& archive);
+  Commit forget_archive(const ResourceId& id) const;
 
   Store& store_;
   Driver& driver_;

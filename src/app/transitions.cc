@@ -31,6 +31,7 @@ Result<Commit> Transitions::perform(const Sandbox& sandbox) {
 Result<Commit> Transitions::start(const Sandbox& sandbox) {
   const auto incarnation = incarnation_of(sandbox, installation_);
   if (awaits_restore(sandbox)) TRY(restore(sandbox));
+  else if (sandbox.started_at) TRY(files_are_there(sandbox));
   FAILPOINT("start_sandbox.before_effect");
   auto begun = driver_.start({incarnation, sandbox.layer, sandbox.spec});
   if (!begun) {
@@ -55,6 +56,16 @@ Result<Commit> Transitions::start(const Sandbox& sandbox) {
               {{"generation", std::to_string(row.resource.generation)}}));
     return {};
   });
+}
+
+/// The driver makes a layer that is absent: an empty sandbox would come up where somebody's work was.
+Status Transitions::files_are_there(const Sandbox& sandbox) {
+  if (TRY(driver_.has_layer(layer_of(sandbox, installation_)))) return {};
+  return fail(Code::internal,
+              "the files of " + sandbox.resource.id.text + " are gone: layer " + std::to_string(sandbox.layer) +
+                  " is not on this host. Restore an archive of it into a new sandbox, and delete this one without an "
+                  "archive",
+              "layer_missing");
 }
 
 Status Transitions::restore(const Sandbox& sandbox) {

@@ -19,6 +19,7 @@ class Transitions {
 
  private:
   Result<Commit> start(const Sandbox& sandbox);
+  Status files_are_there(const Sandbox& sandbox);
   Status restore(const Sandbox& sandbox);
   Result<Commit> freeze(const Sandbox& sandbox);
   Result<Commit> thaw(const Sandbox& sandbox);

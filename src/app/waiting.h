@@ -1,5 +1,6 @@
 #pragma once
-// Callers that wait for a sandbox to settle. Their responses are parked here, not their threads.
+// Callers that wait for a sandbox to settle or for a cleanup to end. Their responses are parked here, not their
+// threads.
 
 #include <functional>
 #include <map>
@@ -21,7 +22,7 @@ class Waiting {
   /// Answers true when it is done with waiting. `last` says that the deadline has come: it must answer now.
   using Look = std::function<bool(bool last)>;
 
-  /// Looks each time something happens to that sandbox, and once more at the deadline. The first look is the caller's.
+  /// Looks each time something happens to that resource, and once more at the deadline. The first look is the caller's.
   void park(const ResourceId& id, Time deadline, Look look);
 
   /// From the store's commits.

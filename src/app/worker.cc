@@ -168,12 +168,19 @@ Result<Worker::Piece> Worker::record(const Task& task, const Result<Commit>& out
   });
 }
 
-/// The stage that this completion released, taken in the same commit when it is one step for the same lane.
+/// The stage that this completion released, taken in the same commit when it is one step for the same lane. A step
+/// that is nothing but a record is recorded here and now.
 Result<Worker::Piece> Worker::next_of_tree(Transaction& t, const Task& done) {
   for (auto& sibling : TRY(t.tasks().children(done.parent))) {
     if (sibling.phase != Phase::ready || lane_of(sibling.verb) != lane_of(done.verb)) continue;
     TRY(take(t, sibling));
-    return Piece(std::move(sibling));
+    const auto only = steps_.record_only(sibling);
+    if (!only) return Piece(std::move(sibling));
+    TRY(only(t));
+    const auto recorded = cleanup::record(std::move(sibling), Status(), t.now(), 0);
+    ++counters.done;
+    TRY(cleanup_tree::settle(t, random_, recorded));
+    return next_of_tree(t, recorded);
   }
   return Piece();
 }

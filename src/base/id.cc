@@ -81,11 +81,13 @@ std::optional<Incarnation> parse_incarnation(std::string_view text) {
   Incarnation i;
   const auto uid = parse_uuid(text.substr(last - 32, 32));
   const auto digits = text.substr(last + 1);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), i.generation);
-  if (!uid || error != std::errc() || end != digits.data() + digits.size() || i.generation < 0) return std::nullopt;
+  std::from_chars(digits.data(), digits.data() + digits.size(), i.generation);
+  if (!uid) return std::nullopt;
   i.instance = text.substr(0, last - 33);
   i.uid = *uid;
-  return i.instance.empty() ? std::nullopt : std::optional(i);
+  // One spelling only: two names for one incarnation would be two things on the host.
+  if (i.instance.empty() || i.generation < 0 || to_string(i) != text) return std::nullopt;
+  return i;
 }
 
 }  // namespace mayfly

@@ -51,7 +51,7 @@ struct Incarnation {
 };
 
 std::string to_string(const Incarnation& incarnation);                        // instance-uid-generation
-std::optional<Incarnation> parse_incarnation(std::string_view text);
+std::optional<Incarnation> parse_incarnation(std::string_view text);          // that spelling and no other
 
 /// The writable layer of a resource: it outlives containers, and changes only on reset or recreate.
 struct LayerRef {

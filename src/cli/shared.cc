@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <thread>
 
 #include "cli/answer.h"
@@ -9,9 +10,10 @@ namespace mayfly::cli {
 
 namespace {
 
-// The server pushes nothing, so the end of a cleanup is looked for: often at first, since most take milliseconds.
-constexpr Duration first_look = 20ms;
-constexpr Duration longest_pause = 1s;
+// What the server parks a call for at most; longer waits are several calls.
+constexpr std::chrono::seconds longest_wait = 60s;
+// A server that answers before the time is up is not asked without a breath.
+constexpr Duration breath = 20ms;
 
 }  // namespace
 
@@ -33,18 +35,22 @@ void show_list(Session& session, const ApiClient::Items& items, const std::strin
 void note(Session& session, const std::string& text) { session.err.line("mayfly: " + printable(text)); }
 
 Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration patience) {
-  const auto end = std::chrono::steady_clock::now() + patience;
-  for (auto pause = first_look;; pause = std::min(pause * 2, longest_pause)) {
-    const auto answer = TRY(session.api.get("follow cleanup task " + task, path_to("/v1/cleanup-tasks", {task})));
+  using std::chrono::steady_clock;
+  const auto end = steady_clock::now() + patience;
+  for (;; std::this_thread::sleep_for(breath)) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(end - steady_clock::now());
+    const auto wait = std::clamp(left, std::chrono::seconds(0), longest_wait);
+    const auto path = path_to("/v1/cleanup-tasks", {task}, {{"wait_seconds", std::to_string(wait.count())}});
+    // With the patience of `send`, which is longer than the server's.
+    const auto answer = TRY(session.api.send("follow cleanup task " + task, "GET", path));
     const auto status = text_at(answer.body, "status");
     if (status == "completed") return exit_ok;
     const std::string see = "; see: mayfly cleanup tree " + task;
     if (status == "failed")
       return fail(Code::internal, "cleanup task " + task + " failed: " + text_at(answer.body, "last_error") + see);
-    if (std::chrono::steady_clock::now() + pause > end)
+    if (steady_clock::now() >= end)
       return fail(Code::timed_out, "cleanup task " + task + " is still " + status + " after " + human(patience) +
                                        " and goes on" + see, std::string(waited));
-    std::this_thread::sleep_for(pause);
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/manifest.h"
 #include "core/lifetime.h"
@@ -22,12 +24,16 @@ struct Archive {
   int layer = 1;
   int generation = 0;             // of the last container that wrote to the layer
   SandboxSpec spec;               // to make another one like it; names and pins the base image
-  std::string key;                // in the blob store; the manifest's is key + ".manifest"
+  std::string key;                // in the blob store
   ManifestSummary content;
   std::int64_t stored_bytes = 0;  // compressed
   std::optional<Time> verified_at;
 };
 
-inline std::string manifest_key(const Archive& archive) { return archive.key + ".manifest"; }
+/// The shape of the keys, in one place: where a new archive's bytes go, where its manifest goes, and whose archive an
+/// object is, by its key alone (nothing: of none of ours).
+std::string new_archive_key(const ResourceId& workspace, const ResourceId& sandbox, const ResourceId& archive);
+std::string manifest_key(const Archive& archive);
+std::optional<ResourceId> archive_of_key(std::string_view key);
 
 }  // namespace mayfly

@@ -49,6 +49,8 @@ bool transitional(State state) {
   return one_of(state, {requested, starting, pausing, resuming, stopping});
 }
 
+bool in_flight(State state) { return transitional(state) || state == State::deleting; }
+
 bool may_run(State state) {
   using enum State;
   return one_of(state, {starting, running, pausing, paused, resuming, stopping, deleting});

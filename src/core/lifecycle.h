@@ -25,6 +25,9 @@ Result<State> next(State state, Move move);
 /// The row is an intent that a worker must carry out.
 bool transitional(State state);
 
+/// A worker is at it, or about to be: the host may be anywhere between.
+bool in_flight(State state);
+
 /// Processes of it may exist on the host.
 bool may_run(State state);
 

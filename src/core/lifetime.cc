@@ -49,12 +49,18 @@ Time relative(const Lifetime& life, Time at) {
   return at;
 }
 
+std::optional<Time> grace_of(Time at, const Downtime& down) {
+  if (at >= down.from && at < down.until) return down.until + downtime_grace;
+  for (const auto& grace : down.owed)
+    if (at >= grace.from && at < grace.until) return grace.ends;
+  return std::nullopt;
+}
+
 /// What fell due while the service was down is put off, so that a client can still renew it.
 Time with_grace(const Lifetime& life, Time at, const Downtime& down) {
-  if (at < down.from || at >= down.until) return at;
-  at = down.until + downtime_grace;
-  if (life.limit_at) at = std::max(std::min(at, *life.limit_at), down.from);
-  return at;
+  const auto ends = grace_of(at, down);
+  if (!ends) return at;
+  return life.limit_at ? std::min(*ends, *life.limit_at) : *ends;
 }
 
 bool has_deadlines(State state) { return state != State::deleting && state != State::gone; }
@@ -107,6 +113,7 @@ std::optional<Due> due(const Lifetime& life, Moment now, const Downtime& down) {
 }
 
 std::optional<Due> expired(const Lifetime& life, Moment now, const Downtime& down) {
+  if (!down.over) return std::nullopt;
   const auto deadline = due(life, now, down);
   return deadline && deadline->at <= now.now ? deadline : std::nullopt;
 }
@@ -116,6 +123,27 @@ void settle(Lifetime& life, Moment now, const Downtime& down) {
   if (!deadline) return forget_wake(life);
   life.expires_at = deadline->at;
   if (!life.wake_at || *life.wake_at > deadline->at) life.wake_at = deadline->at;
+}
+
+Downtime next_downtime(const Downtime& before, Time last_seen, Time now) {
+  // So many restarts within a minute of service count as fewer, or the list would grow with each.
+  constexpr std::size_t most = 100;
+  // One that was never over goes on; and a life that ended before its first sign began when that downtime was over.
+  last_seen = before.over ? std::max(last_seen, before.until) : before.from;
+  Downtime down{last_seen, std::max(now, last_seen), before.owed};
+  if (before.over) down.owed.insert(down.owed.begin(), {before.from, before.until, before.until + downtime_grace});
+  std::erase_if(down.owed, [&](const Grace& g) { return g.from >= g.until || g.ends <= last_seen; });
+  for (auto& grace : down.owed) grace.ends += down.until - down.from;
+  if (down.owed.size() > most) {
+    down.from = down.owed.front().from;
+    down.owed.erase(down.owed.begin());
+  }
+  return down;
+}
+
+bool in_grace(const Lifetime& life, Moment now, const Downtime& down) {
+  const auto granted = due(life, now, down), plain = due(life, now, {});
+  return granted && plain && plain->at >= down.from && plain->at < down.until && granted->at > plain->at;
 }
 
 Result<Extended> extend(Lifetime& life, const Extension& wish, Moment now, const Downtime& down) {
@@ -132,14 +160,13 @@ Result<Extended> extend(Lifetime& life, const Extension& wish, Moment now, const
   if (life.limit_at) target = std::min(target, *life.limit_at);
   if (life.policy.at) target = std::min(target, on_service_clock(*life.policy.at, now));
 
-  // An instant that is covered already is a promise kept without a change; seconds that gain nothing are refused,
-  // because a client that adds them again and again must learn that it has reached the end.
-  const bool gains = !before || target > before->at;
-  if (!gains && (wish.by || wanted > before->at))
+  if (before && target <= before->at) {
+    // An instant that is covered already is a promise kept without a change; seconds that gain nothing are refused,
+    // because a client that adds them again and again must learn that it has reached the end.
+    if (wish.until && wanted <= before->at) return Extended{before->at, life.limit_at, false};
     return fail(Code::conflict, "the limit of its life is reached at " + format(before->at), "limit_reached");
-  // The deadline that stands may owe itself to the grace, and a floor below it would end that.
-  const Time floor = before ? std::max(target, before->at) : target;
-  life.keep_until = life.keep_until ? std::max(*life.keep_until, floor) : floor;
+  }
+  life.keep_until = life.keep_until ? std::max(*life.keep_until, target) : target;
   touch(life, Activity::keepalive, now.now, now, down);
   return Extended{life.expires_at, life.limit_at, target < wanted};
 }

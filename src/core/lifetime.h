@@ -9,6 +9,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -61,10 +62,17 @@ struct Lifetime {
   std::optional<Time> wake_at;               // indexed; never later than expires_at; no extension moves it
 };
 
+/// What fell due from `from` to `until` is put off to `ends`.
+struct Grace {
+  Time from{}, until{}, ends{};
+};
+
 /// The service was not there between these two; clients could not renew.
 struct Downtime {
   Time from{};
   Time until{};
+  std::vector<Grace> owed{};   // by earlier ones, whose grace this one has interrupted
+  bool over = true;            // not: the clock cannot be believed, nobody knows how long it was, and nothing expires
 };
 
 struct Due {
@@ -78,12 +86,19 @@ namespace lifetime {
 /// Clients that could not renew while the service was down get this long after it is back.
 constexpr Duration downtime_grace = 60s;
 
+/// From the last sign of life until now. What was left of an earlier grace goes on, and none begins anew: clients had
+/// the life in between to renew in.
+Downtime next_downtime(const Downtime& before, Time last_seen, Time now);
+
+/// A deadline that fell into that downtime and is put off.
+bool in_grace(const Lifetime& life, Moment now, const Downtime& down);
+
 Lifetime begin(ResourceId id, State state, const LifetimePolicy& policy, Moment now);
 
 /// The deadline that decides, grace included; nothing when no clock is set, and for what is deleting or gone.
 std::optional<Due> due(const Lifetime& life, Moment now, const Downtime& down);
 
-/// Due and past: what must happen now.
+/// Due and past: what must happen now. Nothing, while a downtime is not over.
 std::optional<Due> expired(const Lifetime& life, Moment now, const Downtime& down);
 
 /// Writes expires_at, and moves wake_at only where it would be too late.

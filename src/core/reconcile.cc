@@ -10,7 +10,8 @@ namespace mayfly::reconcile {
 
 std::string_view name(Trouble trouble) {
   constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover",
-                                "trash",   "old_layer",      "vanished"};
+                                "trash",   "old_layer",      "vanished",       "files_missing",
+                                "image_missing"};
   return names[static_cast<std::size_t>(trouble)];
 }
 
@@ -44,9 +45,10 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
   for (const auto& row : rows) by_uid[uid_of(row.id)] = &row;
 
   std::vector<Finding> findings;
-  std::set<std::pair<Uuid, int>> running;
+  std::set<std::pair<Uuid, int>> running, layers;
   for (const auto& thing : seen) {
     if (thing.runs) running.emplace(thing.uid, thing.generation);
+    if (thing.layer > 0 && !thing.trash) layers.emplace(thing.uid, thing.layer);
     const auto row = by_uid.find(thing.uid);
     if (row == by_uid.end() && thing.trash) {
       findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its sandbox was forgotten"});
@@ -56,6 +58,14 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
     } else if (auto finding = judge(thing, *row->second)) {
       findings.push_back(std::move(*finding));
     }
+  }
+  for (const auto& row : rows) {
+    if (row.in_flight || row.state == State::gone || !row.has_files || layers.contains({uid_of(row.id), row.layer}))
+      continue;
+    findings.push_back({Trouble::files_missing, uid_of(row.id), row.id, 0, row.layer,
+                        "the files of " + who(row) + " are missing: layer " + std::to_string(row.layer) +
+                            " is not on this host. Restore an archive of it into a new sandbox, and delete this one " +
+                            "without an archive"});
   }
   for (const auto& row : rows) {
     if (row.in_flight || (row.state != State::running && row.state != State::paused)) continue;

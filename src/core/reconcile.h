@@ -25,6 +25,7 @@ struct Row {
   State state = State::running;
   int generation = 0;
   int layer = 1;
+  bool has_files = false;   // it has started once, so its layer must be there until it is deleted
   bool in_flight = false;   // a worker is at it, or about to be: the host may be anywhere between
 };
 
@@ -36,6 +37,8 @@ enum class Trouble {
   trash,            // discarded with a permit, and its bytes are still there
   old_layer,        // files of a layer that was replaced
   vanished,         // the row says it runs, and no process of it is there
+  files_missing,    // it has files, and its layer is not there
+  image_missing,    // an image has a name, and its files are not there
 };
 std::string_view name(Trouble trouble);
 

@@ -1,8 +1,10 @@
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include <boost/json/basic_parser_impl.hpp>
 
+#include "json/bytes.h"
 #include "json/reader.h"
 
 namespace mayfly::json {
@@ -116,6 +118,12 @@ std::string expected_at(const Handler& handler, std::string_view before) {
   return handler.within_object() ? "a comma or }" : "a comma or ]";
 }
 
+// Of UTF-8, in bytes.
+constexpr std::size_t longest_character = 4;
+
+/// Whether a character stands at the front, or nothing.
+bool is_text(std::string_view rest) { return rest.empty() || as_text(rest).substr(0, 1) == rest.substr(0, 1); }
+
 std::string found_at(std::string_view rest) {
   if (rest.empty()) return "the end of the text";
   const auto byte = static_cast<unsigned char>(rest.front());
@@ -124,14 +132,39 @@ std::string found_at(std::string_view rest) {
   return std::string("the byte 0x") + digits[byte >> 4] + digits[byte & 15];
 }
 
+bool is_escape(std::string_view text, std::size_t at) {
+  return text.substr(at).starts_with("\\u") && text.size() >= at + 6 &&
+         text.find_first_not_of("0123456789abcdefABCDEF", at + 2) >= at + 6;
+}
+
+/// Which half of a surrogate pair the escape at `at` stands for, if it is one of those.
+enum class Half { none, leading, trailing };
+Half half_at(std::string_view text, std::size_t at) {
+  if (!is_escape(text, at) || (text[at + 2] | 0x20) != 'd') return Half::none;
+  if (std::string_view("89abAB").find(text[at + 3]) != std::string_view::npos) return Half::leading;
+  return std::string_view("cdefCDEF").find(text[at + 3]) != std::string_view::npos ? Half::trailing : Half::none;
+}
+
+/// Where an escape begins, up to the byte the parser gave up at, that is half of a surrogate pair without the other
+/// half. The parser tells of it elsewhere, or of something else.
+std::optional<std::size_t> lone_surrogate(std::string_view text, std::size_t broken_at) {
+  for (std::size_t at = text.find('\\'); at <= broken_at && at < text.size(); at = text.find('\\', at)) {
+    const auto half = half_at(text, at);
+    const bool pair = half == Half::leading && half_at(text, at + 6) == Half::trailing;
+    // An escape that is cut short is another trouble.
+    const bool unfinished = half == Half::leading && text.substr(at + 6).starts_with("\\u") && !is_escape(text, at + 6);
+    if (half != Half::none && !pair && !unfinished) return at;
+    at += pair ? 12 : half != Half::none ? 6 : 2;
+  }
+  return std::nullopt;
+}
+
 std::string trouble_of(const bj::error_code& error, const Handler& handler, std::string_view text, std::size_t at) {
   if (!handler.complaint().empty()) return handler.complaint();
   if (error == bj::error::too_deep) return "it is nested deeper than " + std::to_string(depth_limit) + " levels";
   if (error == bj::error::exponent_overflow) return "a number is too large to be held";
-  if (error == bj::error::illegal_leading_surrogate || error == bj::error::illegal_trailing_surrogate) {
-    return "half of a surrogate pair stands alone";
-  }
   const auto found = ", found " + found_at(text.substr(at));
+  if (!is_text(text.substr(at, longest_character))) return "expected UTF-8" + found;
   if (error == bj::error::expected_hex_digit) return "an escape \\u needs four hex digits" + found;
   return "expected " + expected_at(handler, text.substr(0, at)) + found;
 }
@@ -152,6 +185,11 @@ Result<value> parse(std::string_view text) {
   if (!error && used < text.size()) error = bj::error::extra_data;
   if (!error) return parser.handler().release();
   used = std::min(used, text.size());
+  if (const auto lone = lone_surrogate(text, used))
+    return fail(Code::invalid,
+                "the JSON is broken at byte " + std::to_string(*lone) + ": the escape " +
+                    std::string(text.substr(*lone, 6)) + " is one half of a surrogate pair, without the other half",
+                "json_invalid");
   return fail(Code::invalid,
               "the JSON is broken at byte " + std::to_string(used) + ": " +
                   trouble_of(error, parser.handler(), text, used),

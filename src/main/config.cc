@@ -114,6 +114,10 @@ Result<Config> read_config(int argc, char** argv) {
       config.list_failpoints = true;
       continue;
     }
+    if (option == "--trust-clock") {
+      config.trust_clock = true;
+      continue;
+    }
     if (const auto equals = option.find('='); equals != std::string::npos) {
       value = option.substr(equals + 1);
       option.resize(equals);
@@ -127,7 +131,8 @@ Result<Config> read_config(int argc, char** argv) {
     else if (option == "--config") file = value;
     else
       return fail(Code::invalid,
-                  "mayfly serve has no option \"" + option + "\"; it takes --data, --listen and --config");
+                  "mayfly serve has no option \"" + option + "\"; it takes --data, --listen, --config and "
+                  "--trust-clock");
   }
   if (config.data.empty() && !config.list_failpoints)
     return fail(Code::invalid, "mayfly serve needs --data DIR, the folder that everything is kept in");

@@ -13,6 +13,7 @@ struct Config {
   std::string address = "127.0.0.1";
   std::uint16_t port = 7070;
   bool list_failpoints = false;
+  bool trust_clock = false;                           // however far it stands from the last sign of life
   bool help = false;
 
   // From the file.

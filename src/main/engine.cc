@@ -16,8 +16,6 @@ constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 // A loop that could not reach the store tries again after this, instead of spinning.
 constexpr Duration after_trouble = 1s;
-// Longer than any deadline may be away.
-constexpr Duration unbelievable = std::chrono::hours(24 * 366 * 20);
 
 std::string beside_this_program(const std::string& name) {
   char path[4096];
@@ -39,22 +37,21 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   engine->alarm_ = TRY(Alarm::make());
   TRY(engine->open_store());
   const auto record = TRY(load_clock(*engine->store_));
-  const auto clock = continue_clock(record, engine->boot_id_, boottime(), engine->clock_.wall());
+  const auto clock =
+      continue_clock(record, engine->boot_id_, boottime(), engine->clock_.wall(), config.trust_clock);
   engine->clock_.start_from(clock.base);
-  engine->installation_ =
-      TRY(open_installation(*engine->store_, engine->random_, os::sha256_hex(key.secret), key.secret.substr(0, 6)));
+  if (clock.jumped) {
+    // Written down as of the boot before, so that the next start asks the wall clock again.
+    engine->boot_id_ = record->boot_id;
+    log::error("the wall clock stands more than 7 days after the last sign of life: nothing expires until the server "
+               "is started again with a clock that is right, or with --trust-clock if this one is");
+  }
+  engine->installation_ = TRY(open_installation(*engine->store_, engine->random_, os::sha256_hex(key.secret),
+                                                key.secret.substr(0, 6), !clock.jumped));
   // A first life may end before its first second does, and its downtime is counted from here.
   if (!record) TRY(save_clock(*engine->store_, engine->boot_id_, boottime(), engine->clock_.now()));
   TRY(engine->open_driver());
   engine->wire();
-  if (clock.jumped) {
-    engine->held_ = true;
-    engine->deadlines_->hold(true);
-    // A downtime without an end: nothing that is relative counts as expired, whoever asks.
-    engine->installation_.down.until = engine->installation_.down.until + unbelievable;
-    log::error("the wall clock stands more than 7 days after the last sign of life: no deadline fires until the server "
-               "is started again with a clock that is right");
-  }
   TRY(engine->catalog_->ensure_builtin());
   for (const auto& [name, target] : config.image_aliases) TRY(engine->catalog_->alias(name, target));
   return engine;
@@ -72,7 +69,8 @@ Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
   }));
   TRY(engine.open_driver());
   engine.stopping_ = true;
-  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_, engine.installation_.instance);
+  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_, *engine.images_,
+                  engine.installation_.instance);
 }
 
 Status Engine::open_store() {
@@ -113,7 +111,11 @@ void Engine::wire() {
   deletion_ = std::make_unique<Deletion>(installation_, random_);
   activity_ = std::make_unique<ActivityLog>(*store_, clock_, installation_);
   sandboxes_ = std::make_unique<Sandboxes>(*store_, *deletion_, *waiting_, random_, clock_, installation_);
-  sandboxes_->on_disk_low([this] { return check_disk(); });
+  sandboxes_->before_create([this]() -> Status {
+    TRY(check_disk());
+    executor_->post([this] { driver_->expect_start(); });
+    return {};
+  });
   execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, installation_);
   execution_->agent_missed = [this] { reconcile_bell_.ring_one(); };
   archiver_ = std::make_unique<Archiver>(*store_, *driver_, *blobs_, reader_, random_, installation_);
@@ -122,16 +124,17 @@ void Engine::wire() {
   worker_ = std::make_unique<Worker>(*store_, *steps_, *transitions_, locks_, random_, installation_);
   worker_->claimed = [this](Lane lane) { bell(lane).ring_one(); };
   deadlines_ = std::make_unique<Deadlines>(*store_, *activity_, *deletion_, random_, clock_, installation_);
-  reconciler_ = std::make_unique<Reconciler>(*store_, *driver_, *blobs_, *deletion_, locks_, random_, installation_);
+  reconciler_ = std::make_unique<Reconciler>(*store_, *driver_, *blobs_, *images_, *deletion_, locks_, random_,
+                                             installation_);
   disk_watch_ = std::make_unique<DiskWatch>(*store_, *driver_, locks_, random_, installation_);
   archives_ = std::make_unique<Archives>(*store_, *blobs_, *deletion_);
-  cleanups_ = std::make_unique<Cleanups>(*store_, random_);
+  cleanups_ = std::make_unique<Cleanups>(*store_, *waiting_, random_, clock_);
   stale_ = std::make_unique<StaleSweep>(*store_, *driver_, *activity_, *deletion_, clock_, installation_);
   catalog_ = std::make_unique<ImageCatalog>(*store_, *images_);
   access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); });
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_,
-      [this] { return diagnose(*store_, *driver_, *blobs_, installation_.instance); },
+      [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");
@@ -179,8 +182,9 @@ Status Engine::start() {
   }
   if (const auto set_aside = folder_.make_ballast(); !set_aside) log::warning(set_aside.error().message);
   TRY(catalog_->collect_garbage());
-  // Clients can renew from about now on: the grace for what fell due meanwhile begins here.
-  if (!held_) installation_.down.until = clock_.now();
+  // A full disk must not keep the server, and so its deletes, from starting.
+  if (const auto ended = end_downtime(*store_, random_, installation_); !ended)
+    log::error("the end of the downtime was not written", {{"error", ended.error().message}});
   threads_.emplace_back([this] { reconcile(); });
   for (int i = 0; i < config_.fast_workers; ++i) threads_.emplace_back([this] { work(Lane::fast); });
   for (int i = 0; i < config_.slow_workers; ++i) threads_.emplace_back([this] { work(Lane::slow); });
@@ -198,7 +202,7 @@ void Engine::stop() {
   executor_->stop();
   agent_.reset();
   if (activity_) (void)activity_->flush();
-  if (!held_) (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
+  (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
 }
 
 void Engine::work(Lane lane) {
@@ -228,7 +232,7 @@ void Engine::keep_house() {
     (void)waiting_->run_once(clock_.now());
     if (const auto done = activity_->flush(); !done)
       log::error("uses were not written", {{"error", done.error().message}});
-    if (round % clock_every == 0 && !held_)
+    if (round % clock_every == 0)
       if (const auto done = save_clock(*store_, boot_id_, boottime(), clock_.now()); !done)
         log::error("the clock was not written", {{"error", done.error().message}});
     if (round % ballast_every == 0 && check_disk()) (void)folder_.make_ballast();

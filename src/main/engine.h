@@ -94,7 +94,6 @@ class Engine {
   Alarm alarm_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ready_{false};
-  bool held_ = false;                // the clock is not to be believed: see open()
   std::vector<std::thread> threads_;
 };
 

@@ -27,10 +27,11 @@ int refuse(const Error& error) {
 
 int print_help() {
   std::puts(
-      "mayfly serve --data DIR [--listen ADDRESS:PORT] [--config FILE.toml]\n\n"
+      "mayfly serve --data DIR [--listen ADDRESS:PORT] [--config FILE.toml] [--trust-clock]\n\n"
       "  --data DIR       the folder that everything is kept in; one server at a time\n"
       "  --listen A:P     where the API is served (default 127.0.0.1:7070; port 0: any free one)\n"
-      "  --config FILE    settings; docs/operating.md lists them\n\n"
+      "  --config FILE    settings; docs/operating.md lists them\n"
+      "  --trust-clock    the wall clock is right, however long the server was away\n\n"
       "MAYFLY_ADMIN_KEY sets the admin key; without it one is made, printed once and kept in DIR/admin.key.\n"
       "With the server down, `mayfly doctor --data DIR` compares the host with the database.");
   return 0;
@@ -70,7 +71,7 @@ sigset_t block_signals() {
 Status run(const Config& config) {
   const auto signals = block_signals();
   // One arena for each of a hundred threads would hold more memory than all of them use.
-  ::mallopt(M_ARENA_MAX, 4);
+  ::mallopt(M_ARENA_MAX, 2);
   // The first processes of sandboxes become our children when crun ends, so that their end is noticed and reaped.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto folder = TRY(DataFolder::open(config.data));

@@ -239,6 +239,77 @@ TEST(Cleanups, ARetryGivesAnUnknownOutcomeItsTwelveTriesAgain) {
   EXPECT_EQ(world.row(root).phase, Phase::completed);
 }
 
+/// "completed" or another status once somebody who waits is answered; "" until then.
+std::shared_ptr<std::string> a_caller_waits(World& world, const TaskId& task, Duration patience = 60s) {
+  auto answer = std::make_shared<std::string>();
+  world->cleanups.when_ended(world.admin(), task, patience, [answer](Result<Task> ended) {
+    *answer = ended ? std::string(name(status_of(ended->phase))) : outcome(ended);
+  });
+  return answer;
+}
+
+TEST(Cleanups, AreWaitedForUntilTheyAreCompleted) {
+  World world;
+  const auto root = world.remove(world.a_running_sandbox());
+  const auto answer = a_caller_waits(world, root);
+  EXPECT_EQ(*answer, "");
+
+  world.run_workers();
+
+  EXPECT_EQ(*answer, "completed");
+  EXPECT_EQ(world->waiting.size(), 0u);
+  EXPECT_EQ(*a_caller_waits(world, root), "completed") << "what has ended is answered at once";
+}
+
+TEST(Cleanups, AFailureIsToldToThoseWhoWait) {
+  World world;
+  const auto root = world.remove(world.a_running_sandbox());
+  world.driver.fail_next("kill", Code::internal);
+  const auto answer = a_caller_waits(world, root);
+
+  world.run_workers();
+
+  EXPECT_EQ(*answer, "failed");
+}
+
+TEST(Cleanups, OfArchivesAreWaitedForToo) {
+  World world;
+  world.remove(world.a_running_sandbox());
+  world.run_workers();
+  const auto archives = must(world->archives.list(world.admin(), {}, {}));
+  ASSERT_EQ(archives.size(), 1u);
+  const auto answer =
+      a_caller_waits(world, must(world->archives.remove(world.admin(), archives[0].resource.id.text)));
+
+  world.run_workers();
+
+  EXPECT_EQ(*answer, "completed");
+}
+
+TEST(Cleanups, AStepIsWaitedForAsWellAsAWholeTask) {
+  World world;
+  const auto root = world.remove(world.a_running_sandbox());
+  const auto steps = must(world->cleanups.tree(world.admin(), root));
+  const auto answer = a_caller_waits(world, steps.at(1).id);
+
+  world.run_workers();
+
+  EXPECT_EQ(*answer, "completed");
+}
+
+TEST(Cleanups, AreAnsweredAsTheyStandWhenPatienceEnds) {
+  World world;
+  const auto root = world.remove(world.a_running_sandbox());
+  EXPECT_EQ(*a_caller_waits(world, root, 0s), "in_progress") << "nobody is parked for no time";
+  const auto answer = a_caller_waits(world, root);
+
+  world.clock.advance(60s);
+  world->waiting.run_once(world.clock.now());
+
+  EXPECT_EQ(*answer, "in_progress");
+  EXPECT_EQ(*a_caller_waits(world, {"clt_none"}), "not_found cleanup_task_not_found");
+}
+
 TEST(Cleanups, OfAnotherWorkspaceAreNotThere) {
   World world;
   const auto root = world.remove(world.a_running_sandbox());

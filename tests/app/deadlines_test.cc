@@ -192,16 +192,88 @@ TEST(Deadlines, EndAnArchiveAfterItsRetention) {
   EXPECT_EQ(world.last_event(archive.resource.id, "archive.delete_accepted").data.at("reason"), "retention");
 }
 
-TEST(Deadlines, HeldOnesWaitUntilSomebodyAllowsThem) {
-  World world;
-  const auto sandbox = world.a_running_sandbox({.lifetime = age_of(10min)});
-  world->deadlines.hold(true);
-  world.let_pass(2h);
-  EXPECT_EQ(world.state_of(sandbox), "running");
+/// One whose clock stands weeks ahead after a reboot, and things that would all be over two hours from now.
+struct Unbelieved {
+  Unbelieved() {
+    world.let_pass(1min);
+    world.clock.step_wall_clock(30 * 24h);
+    world.restart(0s, /*clock_believed=*/false);
+  }
+  void start_with_a_right_clock() {
+    world.clock.step_wall_clock(-30 * 24h);
+    world.restart(10s);
+  }
 
-  world->deadlines.hold(false);
-  world.let_pass(1s);
-  EXPECT_EQ(world.state_of(sandbox), "gone");
+  World world;
+  Sandbox aged = world.a_running_sandbox({.name = "build", .lifetime = age_of(10min)});
+  Sandbox kept = world.a_running_sandbox({.lifetime = age_of(10min)});
+  Sandbox by_instant = world.a_running_sandbox({.lifetime = until(world.clock.wall() + 1h)});
+  Archive archive = world.an_archive("x", 90min);
+};
+
+TEST(Deadlines, NoneFiresWhileTheClockCannotBeBelieved) {
+  Unbelieved given;
+  auto& world = given.world;
+  const int commits = world.commits;
+
+  world.let_pass(2h);
+
+  EXPECT_FALSE(must(world->deadlines.run_once())) << "nobody needs to come again";
+  for (const auto& sandbox : {given.aged, given.kept, given.by_instant}) EXPECT_EQ(world.state_of(sandbox), "running");
+  EXPECT_EQ(world.row(given.archive).resource.state, State::active);
+  EXPECT_EQ(world.commits, commits);
+}
+
+TEST(Deadlines, WhileTheClockCannotBeBelievedNobodyLosesANameAndEverybodyCanKeep) {
+  Unbelieved given;
+  auto& world = given.world;
+  world.let_pass(2h);
+  NewSandbox twin;
+  twin.name = "build";
+  twin.spec.image = "busybox";
+
+  EXPECT_EQ(outcome(world->sandboxes.create(world.admin(), twin)), "conflict name_taken");
+  const Time promised = extend(world, given.kept, 1h);
+
+  EXPECT_GE(promised, world.clock.now() + 1h);
+  EXPECT_LT(promised, world.clock.now() + 1h + 1s) << "a promise in hours, not in what the clock has jumped";
+  EXPECT_EQ(outcome(world->sandboxes.set_lifetime(world.admin(), "build", [](LifetimePolicy&) {})), "fine");
+}
+
+TEST(Deadlines, GoOnAfterAStartWithARightClock) {
+  Unbelieved given;
+  auto& world = given.world;
+  world.let_pass(2h);
+  const Time promised = extend(world, given.kept, 1h);
+
+  given.start_with_a_right_clock();
+
+  world.let_pass(59s);
+  EXPECT_EQ(world.state_of(given.aged), "running") << "the downtime has only ended now, and leaves its minute";
+  EXPECT_EQ(world.state_of(given.by_instant), "gone") << "an instant is what somebody named";
+  world.let_pass(2s);
+  EXPECT_EQ(world.state_of(given.aged), "gone");
+  EXPECT_EQ(world.row(given.archive).resource.state, State::gone);
+  world.let_pass_until(promised - 1s);
+  EXPECT_EQ(world.state_of(given.kept), "running");
+  world.let_pass(2s);
+  EXPECT_EQ(world.state_of(given.kept), "gone");
+}
+
+TEST(Deadlines, StayHeldAsLongAsEachStartFindsAClockThatCannotBeBelieved) {
+  Unbelieved given;
+  auto& world = given.world;
+  world.let_pass(1h);
+  world.restart(10s, /*clock_believed=*/false);
+  world.let_pass(1h);
+  EXPECT_EQ(world.state_of(given.aged), "running");
+
+  given.start_with_a_right_clock();
+
+  world.let_pass(59s);
+  EXPECT_EQ(world.state_of(given.aged), "running");
+  world.let_pass(2s);
+  EXPECT_EQ(world.state_of(given.aged), "gone");
 }
 
 TEST(Deadlines, AnInstantFollowsTheWallClockAsItIsSet) {
@@ -271,18 +343,53 @@ TEST(Deadlines, ThatFellIntoADowntimeLeaveAMinuteToRenew) {
   EXPECT_EQ(world.state_of(renewed), "running");
 }
 
-TEST(Deadlines, ARestartWithinTheGraceDoesNotTakeItBack) {
+TEST(Deadlines, ARestartWithinTheGraceTakesNothingOfItBackAndRenewsNothing) {
   World world;
   const auto sandbox = world.a_running_sandbox({.lifetime = age_of(10min)});
   world.restart(20min);
   world.let_pass(30s);
 
-  world.restart(1s);
-  world.let_pass(59s);
-  EXPECT_EQ(world.state_of(sandbox), "running");
+  world.restart(5min);
+  world.let_pass(29s);
+  EXPECT_EQ(world.state_of(sandbox), "running") << "30 seconds of its minute were left";
 
   world.let_pass(2s);
   EXPECT_EQ(world.state_of(sandbox), "gone");
+}
+
+TEST(Deadlines, AServerThatCrashesAgainAndAgainEndsThemAfterAMinuteOfService) {
+  World world;
+  const auto sandbox = world.a_running_sandbox({.lifetime = age_of(10min)});
+  world.let_pass(1min);
+  world.restart(20min);
+  for (int life = 0; life < 2; ++life) {
+    world.let_pass(20s);
+    world.restart(30s);
+  }
+  world.let_pass(19s);
+  EXPECT_EQ(world.state_of(sandbox), "running");
+
+  world.let_pass(2s);
+
+  EXPECT_EQ(world.state_of(sandbox), "gone");
+}
+
+TEST(Deadlines, AGraceIsAnEvent) {
+  World world;
+  world.a_running_sandbox({.lifetime = age_of(10min)});
+  world.a_running_sandbox({.lifetime = idle_of(15min)});
+  world.a_running_sandbox({.lifetime = age_of(24h)});
+  world.a_paused_sandbox({.lifetime = age_of(10min)});
+  const auto workspace = world->installation.workspace;
+  world.restart(1min);
+  EXPECT_EQ(world.story_of(workspace).find("downtime.grace_granted"), std::string::npos) << "nothing fell due";
+
+  world.restart(1h);
+
+  const auto granted = world.last_event(workspace, "downtime.grace_granted");
+  EXPECT_EQ(granted.actor, "system:start");
+  EXPECT_EQ(granted.data.at("deadlines"), "2");
+  EXPECT_EQ(granted.data.at("until"), format(world->installation.down.until + lifetime::downtime_grace));
 }
 
 TEST(Deadlines, AFiringThatTheStoreRefusesIsNotForgotten) {

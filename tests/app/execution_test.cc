@@ -27,6 +27,11 @@ class FakeAgent : public Agent {
     }
   }
 
+  /// Its socket has gone: the agent and all it ran were killed.
+  void falls_silent(Code code = Code::unavailable) {
+    for (auto& run : std::exchange(runs, {})) run.then(fail(code, "the agent ended the connection before its answer"));
+  }
+
   void run(const Incarnation& to, const Command& command, Duration,
            std::function<void(Result<RunResult>)> then) override {
     runs.push_back({to, command, std::move(then)});
@@ -183,6 +188,53 @@ TEST(Execution, ALongCommandKeepsAnIdleSandboxAlive) {
   inside.agent.end_all();
   world.let_pass(6min);
   EXPECT_EQ(world.state_of(sandbox), "gone");
+}
+
+TEST(Execution, ACommandThatTheDiskLimitEndedSaysSo) {
+  Inside inside;
+  auto& world = inside.world;
+  const auto sandbox = world.a_running_sandbox({.name = "build"});
+  inside.run("build");
+  world.driver.cpu[uid_of(sandbox.resource.id)] = 1000;
+  world.driver.disk[uid_of(sandbox.resource.id)] = (sandbox.spec.resources.disk_mb << 20) + 1;
+
+  must(world->disk_watch.run_once());
+  inside.agent.falls_silent();
+
+  EXPECT_EQ(inside.answer, "no_space disk_limit");
+}
+
+TEST(Execution, ACommandThatAStopAPauseOrADeleteEndedSaysSo) {
+  const struct {
+    std::function<void(World&)> act;
+    std::string_view answer;
+  } table[] = {
+      {[](World& world) { must(world->sandboxes.stop(world.admin(), "build")); }, "conflict state_stopping"},
+      {[](World& world) { must(world->sandboxes.pause(world.admin(), "build")); }, "conflict state_pausing"},
+      {[](World& world) { must(world->sandboxes.remove(world.admin(), "build", {})); }, "conflict state_deleting"},
+      {[](World&) {}, "unavailable"},
+  };
+  for (const auto& row : table) {
+    Inside inside;
+    inside.world.a_running_sandbox({.name = "build"});
+    inside.run("build");
+
+    row.act(inside.world);
+    inside.agent.falls_silent();
+
+    EXPECT_EQ(inside.answer, row.answer);
+  }
+}
+
+TEST(Execution, WhatTheAgentItselfRefusesStaysAsItIs) {
+  Inside inside;
+  inside.world.a_running_sandbox({.name = "build"});
+  inside.run("build");
+
+  must(inside.world->sandboxes.stop(inside.world.admin(), "build"));
+  inside.agent.falls_silent(Code::not_found);
+
+  EXPECT_EQ(inside.answer, "not_found");
 }
 
 TEST(Execution, LookingOnIsNoUseAndOpenToReaders) {

@@ -87,29 +87,40 @@ TEST(ImageCatalog, IsNotRemovedByItsDigest) {
   EXPECT_EQ(catalog.remove("sha256:busybox"), "not_found image_not_found");
 }
 
+TEST(ImageCatalog, TheBuiltInOneIsNotRemoved) {
+  Catalog catalog;
+
+  EXPECT_EQ(catalog.remove("busybox"), "conflict image_builtin") << "it would be back at the next start";
+
+  EXPECT_EQ(catalog.names(), "busybox=sha256:busybox");
+}
+
 TEST(ImageCatalog, WhatASandboxUsesStays) {
   Catalog catalog;
   const auto sandbox = catalog.world.a_stopped_sandbox();
-  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use");
-
   must(catalog.images.alias("second", "busybox"));
   EXPECT_EQ(catalog.remove("second"), "fine") << "a name that is not the last";
+  must(catalog.images.alias("second", "busybox"));
+  catalog.import("/tmp/newer.tar", "busybox");
+  EXPECT_EQ(catalog.remove("second"), "conflict image_in_use");
 
   catalog.world.remove(sandbox, {.archive = false});
-  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use") << "until nothing of it is left";
+  EXPECT_EQ(catalog.remove("second"), "conflict image_in_use") << "until nothing of it is left";
   catalog.world.run_workers();
-  EXPECT_EQ(catalog.remove("busybox"), "fine");
+  EXPECT_EQ(catalog.remove("second"), "fine");
 }
 
 TEST(ImageCatalog, WhatAnArchiveWasWrittenOverStays) {
   Catalog catalog;
   const auto archive = catalog.world.an_archive();
+  must(catalog.images.alias("second", "busybox"));
+  catalog.import("/tmp/newer.tar", "busybox");
 
-  EXPECT_EQ(catalog.remove("busybox"), "conflict image_in_use");
+  EXPECT_EQ(catalog.remove("second"), "conflict image_in_use");
 
   must(catalog.world->archives.remove(catalog.world.admin(), archive.resource.id.text));
   catalog.world.run_workers();
-  EXPECT_EQ(catalog.remove("busybox"), "fine");
+  EXPECT_EQ(catalog.remove("second"), "fine");
 }
 
 TEST(ImageCatalog, AnArchiveIsRestoredOverItsOwnImageAlsoWhenTheNameMeansAnotherOneNow) {

@@ -25,6 +25,10 @@ std::string troubles(const Diagnosis& diagnosis) {
   return words.empty() ? "none" : words;
 }
 
+Diagnosis diagnosed(World& world) {
+  return must(diagnose(world.store, world.driver, *world.blobs, world.images, world->installation.instance));
+}
+
 /// What one pass found.
 std::string reconciled(World& world) { return troubles(must(world->reconciler.run_once())); }
 
@@ -293,19 +297,97 @@ TEST(Reconciler, AHalfArchiveThatAWaiverHasOvertakenIsAbandoned) {
 
 TEST(Diagnosis, TellsOfArchivesAndObjectsThatDoNotMatch) {
   World world;
-  const auto missing = world.an_archive("missing"), cut = world.an_archive("cut short");
+  const auto missing = world.an_archive("missing"), cut = world.an_archive("cut short"),
+             blind = world.an_archive("without its manifest");
   world.host.objects.erase(missing.key);
+  world.host.objects.erase(manifest_key(blind));
   world.host.objects.at(cut.key) = "cut";
   world.host.objects["somebody/left/this"] = "here";
 
-  const auto diagnosis = must(diagnose(world.store, world.driver, *world.blobs, world->installation.instance));
+  const auto diagnosis = diagnosed(world);
 
   EXPECT_FALSE(diagnosis.clean());
   EXPECT_EQ(diagnosis.archives,
             (std::vector<std::string>{
-                "archive " + missing.resource.id.text + " is recorded, but its object " + missing.key + " is missing",
+                "archive " + missing.resource.id.text + " is recorded, but its object " + missing.key +
+                    " is missing: bring it back from a copy, or delete the archive",
                 "archive " + cut.resource.id.text + " has 9 bytes on record and 3 in the store",
+                "archive " + blind.resource.id.text + " is recorded, but its manifest " + manifest_key(blind) +
+                    " is missing: bring it back from a copy, or delete the archive",
                 "object somebody/left/this (4 bytes) belongs to no archive"}));
+}
+
+TEST(Diagnosis, AnObjectOfAnArchiveThatWasDeletedSinceIsNotMissing) {
+  World world;
+  const auto archive = world.an_archive();
+  world.host.objects.clear();
+  auto rows = world.store.snapshot();
+  rows.archives.at(archive.resource.id).resource.state = State::deleting;
+  world.store.restore(rows);
+
+  EXPECT_TRUE(diagnosed(world).archives.empty());
+}
+
+TEST(Diagnosis, TellsOfAStoppedOneWhoseFilesAreGone) {
+  for (const auto state : {State::stopped, State::paused, State::running}) {
+    World world;
+    const auto sandbox = world.a_sandbox_in(state);
+    world.host.layers.clear();
+
+    const auto diagnosis = diagnosed(world);
+
+    EXPECT_EQ(troubles(diagnosis), "files_missing") << name(state);
+    EXPECT_EQ(diagnosis.findings.at(0).text,
+              "the files of " + sandbox.resource.id.text + " (" + sandbox.resource.name +
+                  ") are missing: layer 1 is not on this host. Restore an archive of it into a new sandbox, and "
+                  "delete this one without an archive");
+    EXPECT_EQ(reconciled(world), "files_missing");
+    EXPECT_EQ(world.state_of(sandbox), name(state)) << "nothing that the reconciler could do would bring them back";
+  }
+}
+
+TEST(Diagnosis, WhatNeverStartedHasNoFilesToMiss) {
+  World world;
+  world.a_sandbox_in(State::failed);
+  const auto sandbox = world.a_requested_sandbox();
+  must(world->sandboxes.stop(world.admin(), sandbox.resource.id.text));
+  world.run_fast();
+  ASSERT_EQ(world.state_of(sandbox), "stopped");
+
+  EXPECT_EQ(troubles(diagnosed(world)), "none");
+}
+
+TEST(Diagnosis, WhatCameUpBetweenTheTwoLooksHasItsFiles) {
+  World world;
+  const auto sandbox = world.a_requested_sandbox();
+  // The host was looked at when nothing of it was there; by the time the rows are read it runs.
+  world.driver.after("inventory", [&] { world.run_workers(); });
+
+  EXPECT_EQ(troubles(diagnosed(world)), "none");
+  EXPECT_EQ(world.state_of(sandbox), "running");
+}
+
+TEST(Diagnosis, TellsOfImagesWhoseFilesAreGone) {
+  World world;
+  must(world->images.alias("mine", "busybox"));
+  world.images.files.clear();
+
+  const auto diagnosis = diagnosed(world);
+
+  EXPECT_EQ(troubles(diagnosis), "image_missing image_missing") << "under each of its names";
+  EXPECT_EQ(diagnosis.findings.at(0).text,
+            "the files of image busybox (sha256:busybox) are missing on this host, so nothing that needs it can start: "
+            "import it again");
+  EXPECT_EQ(reconciled(world), "image_missing image_missing");
+}
+
+TEST(Diagnosis, AnImageFolderThatCannotBeReadHidesNothingElse) {
+  World world;
+  world.a_running_sandbox();
+  world.host.containers.begin()->second.running = false;
+  world.images.broken = true;
+
+  EXPECT_EQ(reconciled(world), "vanished image_missing");
 }
 
 TEST(Diagnosis, ChangesNothing) {
@@ -315,7 +397,7 @@ TEST(Diagnosis, ChangesNothing) {
   const int commits = world.commits;
   world.driver.calls.clear();
 
-  const auto diagnosis = must(diagnose(world.store, world.driver, *world.blobs, world->installation.instance));
+  const auto diagnosis = diagnosed(world);
 
   EXPECT_EQ(troubles(diagnosis), "unknown unknown unknown");
   EXPECT_EQ(world.commits, commits);

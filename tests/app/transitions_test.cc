@@ -101,6 +101,39 @@ TEST(Transitions, AFailedOneCanBeStartedAgain) {
   EXPECT_EQ(world.row(sandbox).resource.generation, 1) << "its first container was still to come";
 }
 
+TEST(Transitions, AStartOfOneWhoseFilesAreGoneIsRefused) {
+  World world;
+  const auto sandbox = world.a_stopped_sandbox();
+  world.host.layers.clear();
+
+  must(world->sandboxes.start(world.admin(), sandbox.resource.id.text));
+  world.run_workers();
+
+  const auto row = world.row(sandbox);
+  EXPECT_EQ(row.resource.state, State::failed);
+  EXPECT_EQ(row.work.error_code, "layer_missing");
+  EXPECT_NE(row.work.last_error.find("the files of " + sandbox.resource.id.text + " are gone"), std::string::npos);
+  EXPECT_EQ(row.ending->reason, "start_failed");
+  EXPECT_EQ(world.files_of(sandbox), "none") << "an empty one in its place would look like success";
+  EXPECT_EQ(world.driver.count("start"), 1) << "only the first, when they were there";
+}
+
+TEST(Transitions, OneWhoseFilesAreBackStartsAgain) {
+  World world;
+  const auto sandbox = world.a_stopped_sandbox();
+  const auto layers = std::exchange(world.host.layers, {});
+  must(world->sandboxes.start(world.admin(), sandbox.resource.id.text));
+  world.run_workers();
+  ASSERT_EQ(world.state_of(sandbox), "failed");
+
+  world.host.layers = layers;
+  must(world->sandboxes.start(world.admin(), sandbox.resource.id.text));
+  world.run_workers();
+
+  EXPECT_EQ(world.state_of(sandbox), "running");
+  EXPECT_EQ(world.files_of(sandbox), "what the user made");
+}
+
 TEST(Transitions, AStopGoesOnUntilItIsDone) {
   World world;
   const auto sandbox = world.a_running_sandbox();

@@ -114,6 +114,9 @@ TEST(Incarnation, IsNotReadFromANameOfAnotherForm) {
       "abc-" + hex_digits + "-1x",
       "abc-" + hex_digits + "- 1",
       "abc-" + hex_digits + "--1",              // a negative one
+      "abc-" + hex_digits + "-007",             // another spelling of 7
+      "abc-" + hex_digits + "-00",
+      "abc-" + hex_digits + "-+7",
       "abc-" + hex_digits + "-99999999999",     // more than a generation can be
       "abc-" + hex_digits.substr(1) + "-1",
       "abc_" + hex_digits + "-1",

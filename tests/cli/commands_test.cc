@@ -134,6 +134,16 @@ TEST(CommandLine, RefusesWhatItCannotMean) {
   }
 }
 
+TEST(CommandLine, SaysWhatIsWrongOnce) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"mayfly", "--name"}, {"mayfly", "--name", "x"}, {"mayfly", "create", "--name"}}) {
+    const auto ran = FakeServer::run_words(words);
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << ran.err;
+    EXPECT_EQ(ran.err.find("see: mayfly --help"), ran.err.rfind("see: mayfly --help")) << ran.err;
+  }
+}
+
 TEST(CommandLine, HelpTellsOfTheServerAndOfExitCodes) {
   const auto ran = FakeServer::run_words({"mayfly", "--help"});
 
@@ -174,7 +184,8 @@ TEST(CommandLine, RmAsksForAllAndWaitsForTheirEnd) {
 
   EXPECT_EQ(ran.code, 3) << "of the one that failed";
   const auto asked = server.asked();
-  ASSERT_GE(asked.size(), 5u);
+  ASSERT_EQ(asked.size(), 6u) << "the server is waited for, not asked again and again";
+  EXPECT_EQ(asked[3], "GET /v1/cleanup-tasks/clt_1?wait_seconds=60");
   EXPECT_EQ(asked[2], "DELETE /v1/sandboxes/c?archive=true&on_archive_failure=waive&archive_retention_seconds=2592000");
 }
 

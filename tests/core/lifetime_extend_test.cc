@@ -118,6 +118,18 @@ TEST(LifetimeExtend, IsAUseAndRaisesAFloorUnderTheIdleClock) {
   EXPECT_EQ(age(life.expires_at), "29m 00s");
 }
 
+TEST(LifetimeExtend, ToAnInstantThatIsCoveredChangesNothing) {
+  auto life = running({.max_age = 1h, .idle = 45min});
+
+  const auto extended = must(lifetime::extend(life, until(40min), after(10min), never_down));
+
+  EXPECT_EQ(age(extended.expires_at), "45m 00s");
+  EXPECT_FALSE(extended.clamped);
+  EXPECT_EQ(due_text(life), "45m 00s idle delete") << "it is no use, or the idle clock would begin again";
+  EXPECT_EQ(life.active_at, birth);
+  EXPECT_FALSE(life.keep_until);
+}
+
 TEST(LifetimeExtend, LeavesWakeAtWhereItIsBecauseItIsIndexed) {
   auto life = running({.max_age = 1h});
 
@@ -195,8 +207,71 @@ TEST(LifetimeGrace, IsNotEndedByAnExtensionThatItCoversAlready) {
   const auto extended = must(lifetime::extend(life, until(40min + 30s), after(40min + 10s), away));
 
   EXPECT_EQ(age(extended.expires_at), "41m 00s");
-  EXPECT_EQ(due_text(life, after(40min + 10s)), "41m 00s max_age delete")
-      << "promised, also if the server starts again";
+  EXPECT_EQ(due_text(life, after(40min + 10s), away), "41m 00s max_age delete");
+  EXPECT_FALSE(life.keep_until) << "a grace is computed and never written";
+}
+
+/// When it would end what fell due that long after birth: "41m 00s", or as it stands.
+std::string put_off(Duration due, const Downtime& down) {
+  return age(lifetime::due(running({.max_age = due}), after(due), down)->at);
+}
+
+TEST(LifetimeGrace, GoesOnAfterARestartWithWhatWasLeftOfIt) {
+  // Away from 30 to 40, up for 20 seconds, away for 5 minutes.
+  const auto again = lifetime::next_downtime(away, birth + 40min + 20s, birth + 45min + 20s);
+
+  EXPECT_EQ(put_off(35min, again), "46m 00s") << "40 seconds were left";
+  EXPECT_EQ(put_off(40min + 10s, again), "40m 10s") << "it fell due while the server was up";
+  EXPECT_EQ(put_off(44min, again), "46m 20s") << "a whole minute for what the second has taken";
+}
+
+TEST(LifetimeGrace, IsNoLongerOwedAfterAMinuteOfService) {
+  auto down = away;
+  Time up = birth + 40min;
+  for (int life = 0; life < 3; ++life) {
+    EXPECT_NE(put_off(35min, down), "35m 00s") << life;
+    down = lifetime::next_downtime(down, up + 20s, up + 30s);
+    up += 30s;
+  }
+
+  EXPECT_EQ(put_off(35min, down), "35m 00s");
+}
+
+TEST(LifetimeGrace, IsNotUsedUpByALifeThatLeftNoSign) {
+  // It died before it wrote down when it was last seen.
+  const auto again = lifetime::next_downtime(away, birth + 30min, birth + 50min);
+
+  EXPECT_EQ(put_off(35min, again), "51m 00s");
+  EXPECT_EQ(put_off(45min, again), "51m 00s");
+}
+
+TEST(LifetimeGrace, OfOneThatWasNeverOverBeginsWhenItIs) {
+  auto unknown = away;
+  unknown.until = away.from;
+  unknown.over = false;
+
+  const auto again = lifetime::next_downtime(unknown, birth + 2h, birth + 3h);
+
+  EXPECT_TRUE(again.over);
+  EXPECT_EQ(put_off(35min, again), "3h 01m");
+  EXPECT_EQ(put_off(150min, again), "3h 01m");
+}
+
+TEST(LifetimeGrace, IsRememberedOfSoManyDowntimesAndNoMore) {
+  Downtime down = away;
+  Time up = birth + 40min;
+  for (int life = 0; life < 1000; ++life, up += 2ms) down = lifetime::next_downtime(down, up + 1ms, up + 2ms);
+
+  EXPECT_LE(down.owed.size(), 100u);
+  EXPECT_EQ(put_off(35min, down), age(birth + 40min + 2s + 59s)) << "a second of service was used up";
+}
+
+TEST(LifetimeGrace, WaitsForTheEndOfTheDowntime) {
+  auto life = running({.max_age = 35min});
+  Downtime unknown{birth + 30min, birth + 30min, {}, false};
+
+  EXPECT_FALSE(lifetime::expired(life, after(10h), unknown));
+  EXPECT_EQ(age(must(lifetime::extend(life, by(1h), after(10h), unknown)).expires_at), "11h 00m");
 }
 
 TEST(LifetimeGrace, DoesNotRepeatItself) {

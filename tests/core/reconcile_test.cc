@@ -24,7 +24,14 @@ const Seen trash{uid(1), 0, 2, false, true, "trash 2"};
 
 Row row(State state) {
   return {id(1), "build", state,
-          3,     2,       state == State::starting || state == State::stopping || state == State::deleting};
+          3,     2,       false, state == State::starting || state == State::stopping || state == State::deleting};
+}
+
+/// One that has started once: its files must be there.
+Row with_files(State state) {
+  auto made = row(state);
+  made.has_files = true;
+  return made;
 }
 
 std::string found(const std::vector<Seen>& seen, const std::vector<Row>& rows) {
@@ -62,6 +69,17 @@ TEST(Reconcile, ComparesEachThingWithEachRow) {
 
       {"files of a gone one", {layer}, {row(State::gone)}, "leftover"},
       {"files of a layer that was replaced", {old_layer, layer}, {row(State::stopped)}, "old_layer"},
+      {"a stopped one without its files", {}, {with_files(State::stopped)}, "files_missing"},
+      {"a stopped one whose files were discarded", {trash}, {with_files(State::stopped)}, "trash files_missing"},
+      {"a stopped one with the files of another layer", {old_layer}, {with_files(State::stopped)},
+       "old_layer files_missing"},
+      {"a failed one without its files", {}, {with_files(State::failed)}, "files_missing"},
+      {"one that runs without its files", {process}, {with_files(State::running)}, "files_missing"},
+      {"neither files nor processes of a paused one", {}, {with_files(State::paused)}, "files_missing vanished"},
+      {"a stopped one with its files", {layer}, {with_files(State::stopped)}, "nothing"},
+      {"a gone one without its files", {}, {with_files(State::gone)}, "nothing"},
+      {"a deleting one without its files", {}, {with_files(State::deleting)}, "nothing"},
+      {"a starting one without its files", {}, {with_files(State::starting)}, "nothing"},
       {"trash of a gone one", {trash}, {row(State::gone)}, "trash"},
       {"trash of a living one", {process, trash, layer}, {row(State::running)}, "trash"},
       {"trash that nobody knows", {trash}, {}, "trash"},

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/archive.h"
 #include "core/caller.h"
 #include "core/permit.h"
 #include "core/retry.h"
@@ -49,6 +50,27 @@ TEST(PermitDeathTest, CannotBeMadeFromNothing) {
 
   EXPECT_DEATH(DeletePermit::from_verified_archive({"i", uid(1), 1}, 1, {}), "CHECK");
   EXPECT_DEATH(DeletePermit::from_waiver({"i", uid(1), 1}, 1, {}), "CHECK");
+}
+
+TEST(ArchiveKey, TellsWhoseArchiveItIs) {
+  Archive archive;
+  archive.resource.id = {"arc_" + hex(uid(1))};
+  archive.key = new_archive_key({"wsp_w"}, {"sbx_s"}, archive.resource.id);
+
+  EXPECT_EQ(archive.key, "wsp_w/sbx_s/" + archive.resource.id.text + ".tar.zst");
+  EXPECT_EQ(manifest_key(archive), archive.key + ".manifest");
+  for (const auto& key : {archive.key, manifest_key(archive)}) {
+    EXPECT_EQ(archive_of_key(key), archive.resource.id) << key;
+    EXPECT_EQ(archive_of_key(key + ".partial"), archive.resource.id) << key;
+  }
+}
+
+TEST(ArchiveKey, OfAnotherShapeIsOfNoArchive) {
+  const auto id = "arc_" + hex(uid(1));
+  const std::string foreign[] = {"",          "/",           "somebody/left/this", "wsp_w/sbx_s/" + id,
+                                 id + ".tar", ".tar.zst",    "arc_1.tar.zst",      "sbx_" + hex(uid(1)) + ".tar.zst",
+                                 id + "/x",   id + ".other", id + "0.tar.zst",     id + ".tar.zst.manifest.x"};
+  for (const auto& key : foreign) EXPECT_FALSE(archive_of_key(key)) << '"' << key << '"';
 }
 
 TEST(Retry, EveryCodeHasItsClass) {

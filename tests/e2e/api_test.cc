@@ -61,6 +61,10 @@ const Row bodies[] = {
     {"POST", "/v1/sandboxes", "{\"lifetime\":{\"max_age_seconds\":1e300}}", 400},
     {"POST", "/v1/sandboxes", "{\"lifetime\":{\"max_age_seconds\":1e999}}", 400},
     {"POST", "/v1/sandboxes", "{\"lifetime\":{\"at\":\"tomorrow\"}}", 400, "RFC 3339"},
+    {"POST", "/v1/sandboxes", "{\"lifetime\":{\"at\":\"9999-12-31T23:59:60Z\"}}", 400, "lifetime.at"},
+    {"PUT", "/v1/sandboxes/target/expiry", "{\"at\":\"9999-12-31T23:59:59Z\"}", 400, "9998"},
+    {"POST", "/v1/sandboxes/target/keepalive", "{\"until\":\"9999-12-31T23:59:60Z\"}", 400, "until"},
+    {"POST", "/v1/sandboxes", "{\"name\":\"\\ud800\"}", 400, "surrogate"},
     {"POST", "/v1/sandboxes", "{\"lifetime\":{\"on_expiry\":\"explode\"}}", 400},
     {"POST", "/v1/sandboxes", "{\"resources\":{\"cpus\":0}}", 400},
     {"POST", "/v1/sandboxes", "{\"resources\":{\"memory_mb\":99999999999999999999}}", 400},
@@ -92,7 +96,7 @@ const Row bodies[] = {
     {"POST", "/v1/cleanup/stale", "{\"inactive_seconds\":1,\"inactive_hours\":1}", 400},
     {"POST", "/v1/images", "{\"path\":\"relative\",\"name\":\"x\"}", 400},
     {"POST", "/v1/images", "{\"path\":\"/etc/passwd\",\"name\":\"x\"}", 400},
-    {"DELETE", "/v1/images/busybox", "", 409, "used"},
+    {"DELETE", "/v1/images/busybox", "", 409, "built-in"},
     {"DELETE", "/v1/sandboxes/target?archive=maybe", "", 400},
     {"DELETE", "/v1/sandboxes/target?achive=false", "", 400, "archive"},
     {"DELETE", "/v1/sandboxes/nobody", "", 404},
@@ -147,6 +151,48 @@ TEST_F(BadInput, CannotLeadAFilePathOutOfTheSandbox) {
   const auto through = api().call("PUT", at("/out/tmp/escaped"), "bytes");
   EXPECT_NE(::access("/tmp/escaped", F_OK), 0) << through;
   EXPECT_GE(api().remove(at("/") + "&recursive=true").status, 400);
+}
+
+TEST_F(BadInput, IsAFileThatHasNoBytesOfItsOwn) {
+  ASSERT_EQ(api().output(sandbox_, "mkfifo /fifo && ln -s /dev/zero /zero && echo made"), "made\n");
+  const auto content = [&](const char* path) { return api().get(Api::of(sandbox_, "files/content?path=") + path); };
+
+  for (const auto* path : {"/fifo", "/dev/null", "/dev/zero", "/zero", "/proc"}) {
+    const auto answer = content(path);
+    expect_problem(answer, 400, path);
+    EXPECT_EQ(answer.string("code"), "not_a_file") << answer;
+  }
+  const auto memory = content("/proc/1/mem");
+  expect_problem(memory, 409, "the first page of memory");
+  EXPECT_EQ(memory.string("code"), "file_unreadable") << memory;
+  EXPECT_NE(memory.text.find("/proc/1/mem"), std::string::npos) << memory;
+  EXPECT_EQ(content("/proc/1/comm").status, 200) << "a file that says it is empty and is not";
+}
+
+TEST_F(BadInput, DoesNotRemoveAMountPoint) {
+  for (const auto* path : {"/proc", "/dev/shm"})
+    for (const auto* query : {"", "&recursive=true"}) {
+      const auto answer = api().remove(Api::of(sandbox_, "files/content?path=") + path + query);
+      // With its contents: what is in there refuses first, or the mount itself does.
+      EXPECT_TRUE(answer.status == 409 || (*query && answer.status == 403)) << path << query << " " << answer;
+      if (answer.status == 409) { EXPECT_EQ(answer.string("code"), "path_busy") << answer; }
+      EXPECT_NE(answer.string("detail").find(path), std::string::npos) << answer;
+    }
+  EXPECT_EQ(api().output(sandbox_, "test -e /proc/1 && test -d /dev/shm && echo there"), "there\n");
+}
+
+TEST_F(BadInput, InTheNamesOfFilesAndProcessesMakesNoAnswerThatIsNotUtf8) {
+  const auto made = api().call("PUT", Api::of(sandbox_, "files/content?path=/odd/a%ff%fe"), "bytes");
+  ASSERT_EQ(made.status, 201) << made;
+
+  const auto entry = api().get(Api::of(sandbox_, "files/list?path=/odd")).items().at(0);
+
+  EXPECT_EQ(entry.at("name").as_string(), "a\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(entry.at("name_bytes").as_string(), "Yf/+");
+  const auto plain = api().get(Api::of(sandbox_, "files/stat?path=/odd"));
+  EXPECT_TRUE(plain.at("name_bytes").is_null()) << plain;
+  EXPECT_TRUE(json::parse(api().get(Api::of(sandbox_, "files/stat?path=/%ff")).text)) << "nor in what is told of them";
+  EXPECT_EQ(api().remove(Api::of(sandbox_, "files/content?path=/odd/a%ff%fe")).status, 200);
 }
 
 TEST_F(BadInput, IncludesKeysThatAreMissingWrongOrDiffer) {

@@ -52,6 +52,26 @@ TEST_F(Delete, IsTakenOfOneThatNeverStarted) {
   expect_deleted(id, "?archive=true");
 }
 
+TEST_F(Delete, IsAnsweredWhenItIsDoneToWhoWaitsForIt) {
+  const auto task = [](const Answer& accepted, const std::string& query = "?wait_seconds=60") {
+    return "/v1/cleanup-tasks/" + accepted.string("cleanup_task_id") + query;
+  };
+  const auto id = given_sandbox();
+  const auto removed = api().remove(Api::of(id));
+  ASSERT_EQ(removed.status, 202) << removed;
+
+  const auto ended = api().get(task(removed));
+
+  EXPECT_EQ(ended.status, 200) << ended;
+  EXPECT_EQ(ended.string("status"), "completed") << ended;
+  EXPECT_EQ(server_.traces_of(id.substr(4)), std::vector<std::string>());
+  const auto archive = api().get("/v1/archives?sandbox=" + id).items().at(0).at("id").as_string();
+  const auto dropped = api().remove("/v1/archives/" + std::string(archive));
+  EXPECT_EQ(api().get(task(dropped)).string("status"), "completed");
+  EXPECT_EQ(api().get(task(dropped, "?wait_seconds=61")).status, 400);
+  EXPECT_EQ(api().get(task(dropped, "?wait=1")).status, 400);
+}
+
 TEST_F(Delete, TwiceIsTheSameTask) {
   const auto id = given_sandbox();
 

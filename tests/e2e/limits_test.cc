@@ -60,6 +60,16 @@ TEST_F(Limits, OneThatWritesPastItsDiskLimitIsStoppedAndSaysWhy) {
   EXPECT_EQ(api().get("/readyz").status, 200);
 }
 
+TEST_F(Limits, ACommandThatTheDiskLimitEndsIsToldSo) {
+  const auto id = given_sandbox({{"resources", json::object{{"disk_mb", 8}}}});
+
+  const auto cut_off = api().exec(id, "dd if=/dev/zero of=/big bs=1M count=24 2>/dev/null; sleep 600");
+
+  EXPECT_EQ(cut_off.status, 507) << cut_off;
+  EXPECT_EQ(cut_off.string("code"), "disk_limit");
+  EXPECT_NE(cut_off.string("detail").find(id + " was stopped while the command ran"), std::string::npos) << cut_off;
+}
+
 TEST_F(Limits, AMemoryHogDiesInsideAndNobodyElseDoes) {
   const auto hog = given_sandbox({{"resources", json::object{{"memory_mb", 32}}}});
   const auto neighbour = given_sandbox();

@@ -121,6 +121,10 @@ class Server {
   std::string instance() const;
   bool reap(std::chrono::milliseconds patience, int& status);
 
+  /// Names in /tmp that crun uses for a moment and leaves there when it is killed.
+  static std::vector<std::string> drafts_of_crun();
+
+  const std::vector<std::string> drafts_before_ = drafts_of_crun();
   std::string folder_, data_, url_;
   pid_t pid_ = 0;
   std::unique_ptr<Api> api_;

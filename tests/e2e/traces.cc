@@ -32,6 +32,12 @@ bool number(const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string> Server::drafts_of_crun() {
+  auto names = names_in("/tmp");
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with("crun."); });
+  return names;
+}
+
 std::vector<std::string> Server::traces_of(const std::string& mark) const {
   std::vector<std::string> found;
   const auto ours = [&](const std::string& text) { return text.find(mark) != std::string::npos; };
@@ -63,6 +69,9 @@ std::vector<std::string> Server::traces() const {
   for (const auto& trace : traces_of(data_ + "/")) found.push_back(trace);
   for (const auto* kind : container_folders)
     for (const auto& name : names_in(data_ + kind)) found.push_back("folder " + data_ + kind + "/" + name);
+  for (const auto& name : drafts_of_crun())
+    if (std::find(drafts_before_.begin(), drafts_before_.end(), name) == drafts_before_.end())
+      found.push_back("file /tmp/" + name);
   return found;
 }
 

@@ -11,36 +11,6 @@ constexpr int deepest = 2;
 
 }  // namespace
 
-Life::Life(Store& given, Host& host, Chance& random, VirtualClock& clock)
-    : driver(driver_of(host)),
-      blobs(blobs_of(host)),
-      reader(reader_of(host)),
-      waiting([](std::function<void()> look) { look(); }),
-      deletion(installation, random),
-      activity(given, clock, installation),
-      sandboxes(given, deletion, waiting, random, clock, installation),
-      archiver(given, *driver, *blobs, *reader, random, installation),
-      steps(given, *driver, *blobs, archiver, random, installation),
-      transitions(given, *driver, *blobs, random, installation),
-      worker(given, steps, transitions, locks, random, installation),
-      deadlines(given, activity, deletion, random, clock, installation),
-      reconciler(given, *driver, *blobs, deletion, locks, random, installation),
-      archives(given, *blobs, deletion),
-      cleanups(given, random),
-      stale(given, *driver, activity, deletion, clock, installation),
-      store(given),
-      chance(random) {}
-
-Status Life::open() {
-  installation = TRY(open_installation(store, chance, "hash of the admin key", "mf_"));
-  store.on_commit([this](const Wakes& wakes) {
-    if (wakes.deadline) deadlines.notice(*wakes.deadline);
-  });
-  return store.write([](Transaction& t) -> Status {
-    return t.images().put({"busybox", "sha256:0", 1, {}, "/", t.now()});
-  });
-}
-
 World::World(std::uint64_t seed) : chance_(seed), store_(clock_) {
   host_.chance = &chance_;
   host_.violation = [this](const std::string& text) { violations_.push_back(text); };
@@ -237,12 +207,20 @@ void World::crash() {
 void World::boot() {
   for (;;) {
     try {
-      life_.reset();
-      life_ = std::make_unique<Life>(store_, host_, chance_, clock_);
-      if (life_->open()) return;
+      if (start_server()) return;
     } catch (const SimulatedCrash&) {
     }
   }
+}
+
+Status World::start_server() {
+  store_.on_commit(nullptr);
+  life_.reset();
+  const auto installation = TRY(open_installation(store_, chance_, "hash of the admin key", "mf_"));
+  const Outside outside{store_, *driver_, *blobs_, *reader_, images_, chance_, clock_};
+  life_ = std::make_unique<Server>(outside, installation);
+  TRY(life_->images.ensure_builtin());
+  return end_downtime(store_, chance_, life_->installation);
 }
 
 void World::settle_down() {

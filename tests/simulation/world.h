@@ -4,44 +4,12 @@
 
 #include <optional>
 
-#include "app/access.h"
-#include "app/archives.h"
-#include "app/cleanups.h"
-#include "app/deadlines.h"
-#include "app/reconciler.h"
-#include "app/stale_sweep.h"
 #include "simulation/host.h"
 #include "simulation/oracle.h"
 #include "store/memory/store.h"
+#include "support/server.h"
 
 namespace mayfly::simulation {
-
-/// What a start of the server makes, and a crash forgets.
-struct Life {
-  Life(Store& store, Host& host, Chance& chance, VirtualClock& clock);
-  Status open();
-
-  Installation installation;
-  std::unique_ptr<Driver> driver;
-  std::unique_ptr<BlobStore> blobs;
-  std::unique_ptr<ArchiveReader> reader;
-  UidLocks locks;
-  Waiting waiting;
-  Deletion deletion;
-  ActivityLog activity;
-  Sandboxes sandboxes;
-  Archiver archiver;
-  Steps steps;
-  Transitions transitions;
-  Worker worker;
-  Deadlines deadlines;
-  Reconciler reconciler;
-  Archives archives;
-  Cleanups cleanups;
-  StaleSweep stale;
-  Store& store;
-  Chance& chance;
-};
 
 class World {
  public:
@@ -64,6 +32,7 @@ class World {
   void time_passes();
   void crash();
   void boot();
+  Status start_server();
   void settle_down();
   void check(bool at_rest);
   Fate fate();
@@ -78,7 +47,11 @@ class World {
   Host host_;
   MemoryStore store_;
   Oracle oracle_;
-  std::unique_ptr<Life> life_;
+  std::unique_ptr<Driver> driver_ = driver_of(host_);
+  std::unique_ptr<BlobStore> blobs_ = blobs_of(host_);
+  std::unique_ptr<ArchiveReader> reader_ = reader_of(host_);
+  FakeImages images_;
+  std::unique_ptr<Server> life_;
   std::vector<std::string> violations_;
   std::vector<std::string> ids_;
   int crashes_ = 0;

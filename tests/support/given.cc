@@ -2,46 +2,6 @@
 
 namespace mayfly {
 
-Result<Image> FakeImages::import(const std::string& path) {
-  const auto found = at_path.find(path);
-  if (found == at_path.end()) return fail(Code::not_found, "no image at " + path);
-  return files[found->second.digest] = found->second;
-}
-
-Result<std::vector<Image>> FakeImages::list() {
-  std::vector<Image> all;
-  for (const auto& [digest, image] : files) all.push_back(image);
-  return all;
-}
-
-Status FakeImages::remove(const std::string& digest) {
-  files.erase(digest);
-  return {};
-}
-
-Server::Server(World& world)
-    : installation(must(open_installation(world.store, world.chance, "hash of the admin key", "mf_"))),
-      waiting([](std::function<void()> look) { look(); }),
-      deletion(installation, world.chance),
-      activity(world.store, world.clock, installation),
-      sandboxes(world.store, deletion, waiting, world.chance, world.clock, installation),
-      archiver(world.store, world.driver, *world.blobs, *world.reader, world.chance, installation),
-      steps(world.store, world.driver, *world.blobs, archiver, world.chance, installation),
-      transitions(world.store, world.driver, *world.blobs, world.chance, installation),
-      worker(world.store, steps, transitions, locks, world.chance, installation),
-      deadlines(world.store, activity, deletion, world.chance, world.clock, installation),
-      reconciler(world.store, world.driver, *world.blobs, deletion, locks, world.chance, installation),
-      archives(world.store, *world.blobs, deletion),
-      cleanups(world.store, world.chance),
-      stale(world.store, world.driver, activity, deletion, world.clock, installation),
-      images(world.store, world.images),
-      disk_watch(world.store, world.driver, locks, world.chance, installation) {
-  world.store.on_commit([this](const Wakes& wakes) {
-    if (wakes.deadline) deadlines.notice(*wakes.deadline);
-    if (!wakes.settled.empty()) waiting.settled(wakes.settled);
-  });
-}
-
 World::World() {
   host.chance = &chance;
   host.violation = [](const std::string& text) { ADD_FAILURE() << text; };
@@ -58,12 +18,14 @@ World::World() {
   must(server_->images.ensure_builtin());
 }
 
-void World::restart(Duration after) {
+void World::restart(Duration after, bool clock_believed) {
   if (server_) must(save_clock(store, "boot", clock.now().time_since_epoch(), clock.now()));
   server_.reset();
   store.on_commit(nullptr);
   clock.advance(after);
-  server_ = std::make_unique<Server>(*this);
+  server_ = std::make_unique<Server>(
+      outside(), must(open_installation(store, chance, "hash of the admin key", "mf_", clock_believed)));
+  must(end_downtime(store, chance, server_->installation));
 }
 
 Caller World::caller(Role role) const {

@@ -8,55 +8,12 @@
 //   world.run_workers();
 //   EXPECT_EQ(world.state_of(sandbox), "gone");
 
-#include "app/archives.h"
-#include "app/cleanups.h"
-#include "app/deadlines.h"
-#include "app/disk_watch.h"
-#include "app/image_catalog.h"
-#include "app/reconciler.h"
-#include "app/stale_sweep.h"
 #include "store/memory/store.h"
 #include "support/must.h"
 #include "support/scripted_driver.h"
+#include "support/server.h"
 
 namespace mayfly {
-
-/// Image files by digest, and what an import of a path gives.
-class FakeImages : public Images {
- public:
-  Result<Image> builtin_busybox() override { return files[builtin.digest] = builtin; }
-  Result<Image> import(const std::string& path) override;
-  Result<std::vector<Image>> list() override;
-  Status remove(const std::string& digest) override;
-
-  Image builtin{"sha256:busybox", 1, {}, "/"};
-  std::map<std::string, Image> at_path, files;
-};
-
-class World;
-
-/// What a start of the server makes, and a restart forgets.
-struct Server {
-  explicit Server(World& world);
-
-  Installation installation;
-  UidLocks locks;
-  Waiting waiting;
-  Deletion deletion;
-  ActivityLog activity;
-  Sandboxes sandboxes;
-  Archiver archiver;
-  Steps steps;
-  Transitions transitions;
-  Worker worker;
-  Deadlines deadlines;
-  Reconciler reconciler;
-  Archives archives;
-  Cleanups cleanups;
-  StaleSweep stale;
-  ImageCatalog images;
-  DiskWatch disk_watch;
-};
 
 struct Wish {
   std::string name{};
@@ -96,9 +53,11 @@ class World {
   std::vector<std::string> destroyed;    // the content of every layer whose bytes are gone for ever
   int commits = 0;                       // so far, refused ones too
 
+  Outside outside() { return {store, driver, *blobs, *reader, images, chance, clock}; }
   Server* operator->() { return server_.get(); }
-  /// The server dies and starts again after so long; the host and the database stay.
-  void restart(Duration after = 0s);
+  /// The server dies and starts again after so long; the host and the database stay. Where its wall clock cannot be
+  /// believed, `after` is how far service time went on.
+  void restart(Duration after = 0s, bool clock_believed = true);
 
   Caller admin() const { return caller(Role::admin); }
   Caller caller(Role role) const;

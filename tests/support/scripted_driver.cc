@@ -14,6 +14,10 @@ void ScriptedDriver::during(const std::string& call, std::function<void()> what)
   scripts_[call].meanwhile = std::move(what);
 }
 
+void ScriptedDriver::after(const std::string& call, std::function<void()> what) {
+  scripts_[call].afterwards = std::move(what);
+}
+
 int ScriptedDriver::count(const std::string& call) const {
   return static_cast<int>(std::count_if(calls.begin(), calls.end(), [&](const std::string& asked) {
     return asked == call || asked.starts_with(call + " ");
@@ -38,6 +42,7 @@ auto ScriptedDriver::play(const std::string& call, const Uuid& uid, const std::s
     return fail(Code::timed_out, "no answer to " + call);
   }();
   under_way_.erase(uid);
+  if (const auto afterwards = std::exchange(script.afterwards, nullptr)) afterwards();
   return answer;
 }
 

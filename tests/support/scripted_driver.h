@@ -19,6 +19,8 @@ class ScriptedDriver : public Driver {
   void lose_answer_of(const std::string& call);
   /// Somebody acts while the next call of that name is under way.
   void during(const std::string& call, std::function<void()> what);
+  /// Somebody acts when the next call of that name has done its work, and before its answer is read.
+  void after(const std::string& call, std::function<void()> what);
 
   std::vector<std::string> calls;  // "start 1", "kill 1", "erase": with the generation where there is one
   std::vector<std::string> overlaps;               // effects on one uid that were under way at the same time
@@ -45,7 +47,7 @@ class ScriptedDriver : public Driver {
   struct Script {
     std::deque<Code> failures;
     int answers_to_lose = 0;
-    std::function<void()> meanwhile;
+    std::function<void()> meanwhile, afterwards;
   };
   template <class Act>
   auto play(const std::string& call, const Uuid& uid, const std::string& of, Act act) -> decltype(act());

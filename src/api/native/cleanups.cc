@@ -39,6 +39,22 @@ Result<http::Response> events(Services& services, const Caller& caller, const ht
   return list_of(rows, page, [](const Event& e) { return render(e); }, [](const Event& e) { return e.id.text; });
 }
 
+// As long as a create is waited for; whoever wants to wait for longer asks again.
+constexpr std::int64_t longest_wait = 60;
+
+void get(Services& services, const Caller& caller, std::shared_ptr<const http::Request> request,
+         http::Responder respond) {
+  const auto wait = [&]() -> Result<std::int64_t> {
+    TRY(only_query(*request, {"wait_seconds"}));
+    return query_integer(*request, "wait_seconds", 0, 0, longest_wait);
+  }();
+  if (!wait) return respond(problem(wait.error(), request->id));
+  services.cleanups.when_ended(caller, {request->param("id")}, std::chrono::seconds(*wait),
+                               [request, respond](Result<Task> task) {
+                                 respond(task ? ok(render(*task)) : problem(task.error(), request->id));
+                               });
+}
+
 struct StaleWish {
   StaleRule rule;
   DeletePolicy policy;
@@ -106,11 +122,11 @@ void add_cleanup_routes(http::Router& router, Services& services) {
     });
   };
   router.add({"GET", "/v1/cleanup-tasks", with(list)});
-  router.add(
-      {"GET", "/v1/cleanup-tasks/{id}",
-       blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-         return ok(render(TRY(services.cleanups.get(caller, {request.param("id")}))));
-       })});
+  router.add({"GET", "/v1/cleanup-tasks/{id}",
+              parked(services, [&services](const Caller& caller, std::shared_ptr<const http::Request> request,
+                                           http::Responder respond) {
+                services.post([&services, caller, request, respond] { get(services, caller, request, respond); });
+              })});
   router.add({"GET", "/v1/cleanup-tasks/{id}/tree", with(tree)});
   router.add(
       {"POST", "/v1/cleanup-tasks/{id}/retry",

@@ -1,9 +1,13 @@
 #include "api/native/handler.h"
 #include "api/native/routes.h"
+#include "json/bytes.h"
 
 namespace mayfly::api::native {
 
 namespace {
+
+// Read before the head of an answer is sent.
+constexpr std::size_t first_piece = 64 << 10;
 
 Result<std::string> path_of(const http::Request& request) {
   const auto* path = request.query_value("path");
@@ -11,13 +15,25 @@ Result<std::string> path_of(const http::Request& request) {
   return *path;
 }
 
+/// A name is bytes. One that is not UTF-8 is shown as text, and given as it is in a member beside that.
+void put_name(boost::json::object& object, const std::string& member, const std::string& bytes) {
+  const auto text = json::as_text(bytes);
+  object[member] = text;
+  if (text != bytes) object[member + "_bytes"] = json::base64(bytes);
+}
+
 boost::json::object render(const FileInfo& file) {
   char mode[8];
   std::snprintf(mode, sizeof mode, "%04o", file.mode);
-  boost::json::object object = {{"name", file.name}, {"type", name(file.type)}, {"size", file.size}, {"mode", mode},
-                                {"uid", file.uid},   {"gid", file.gid},
-                                {"modified_at", format(wall_time(file.mtime_us))}};
-  if (file.type == FileInfo::Type::link) object["target"] = file.target;
+  boost::json::object object;
+  put_name(object, "name", file.name);
+  object["type"] = name(file.type);
+  object["size"] = file.size;
+  object["mode"] = mode;
+  object["uid"] = file.uid;
+  object["gid"] = file.gid;
+  object["modified_at"] = format(wall_time(file.mtime_us));
+  if (file.type == FileInfo::Type::link) put_name(object, "target", file.target);
   return object;
 }
 
@@ -27,14 +43,56 @@ http::Response render(const FileList& list) {
   return ok({{"items", std::move(items)}, {"cut", list.cut}});
 }
 
+struct Range {
+  std::int64_t offset = 0;
+  std::int64_t length = -1;   // < 0: the whole file
+};
+
 class Download : public http::BodySource {
  public:
-  explicit Download(std::unique_ptr<Source> source) : source_(std::move(source)) {}
-  Result<std::size_t> read(std::span<char> room) override { return source_->read(room); }
+  /// With its first bytes: what cannot be read is refused with a status, and not cut after one.
+  static Result<std::shared_ptr<Download>> begin(std::unique_ptr<Source> source) {
+    std::string first(first_piece, '\0');
+    first.resize(TRY(source->read(first)));
+    return std::make_shared<Download>(std::move(source), std::move(first));
+  }
+  Download(std::unique_ptr<Source> source, std::string first) : source_(std::move(source)), first_(std::move(first)) {}
+
+  Result<std::size_t> read(std::span<char> room) override {
+    if (given_ == first_.size()) return source_->read(room);
+    const auto size = first_.copy(room.data(), room.size(), given_);
+    given_ += size;
+    return size;
+  }
 
  private:
   std::unique_ptr<Source> source_;
+  std::string first_;
+  std::size_t given_ = 0;
 };
+
+Error not_a_file(Error error) {
+  error.code = Code::invalid;
+  error.reason = "not_a_file";
+  return error;
+}
+
+/// What kept a file from being read, when it is there: that is the file's doing, and no failure of the server.
+Error unreadable(Error error) {
+  if (error.message.find(": it is a ") != std::string::npos) return not_a_file(std::move(error));
+  if (!error.message.starts_with("read /") || error.code == Code::denied || error.code == Code::not_found) return error;
+  return {Code::conflict, error.message + "; it cannot be read there", "file_unreadable", {}};
+}
+
+Result<std::shared_ptr<Download>> open(Agent& agent, const Incarnation& to, const std::string& path, Range range) {
+  return agent.read(to, path, range.offset, range.length).and_then(Download::begin).map_error(unreadable);
+}
+
+/// Busy is what a mount point is, for ever: nothing to try again.
+Error standing_in_the_way(Error error) {
+  if (error.code != Code::busy) return error;
+  return {Code::conflict, error.message + "; a mount point, or what is below one, stays where it is", "path_busy", {}};
+}
 
 class Upload : public Source {
  public:
@@ -43,11 +101,6 @@ class Upload : public Source {
 
  private:
   http::BodyReader& body_;
-};
-
-struct Range {
-  std::int64_t offset = 0;
-  std::int64_t length = -1;   // < 0: the whole file
 };
 
 /// One range of the form bytes=A-B, bytes=A- or bytes=-N; anything else means the whole file, as RFC 9110 allows.
@@ -78,6 +131,9 @@ Result<http::Response> download(Services& services, const Caller& caller, const 
   auto& agent = services.execution.agent();
   auto info = TRY(agent.stat(to, path));
   const bool sized = info.type == FileInfo::Type::file;
+  if (!sized && info.type != FileInfo::Type::link)
+    return tl::unexpected(
+        not_a_file({Code::invalid, "cannot read " + path + ": it is a " + std::string(name(info.type)), {}, {}}));
   const auto range = sized ? range_of(request.header("Range"), info.size) : Range{0, -1};
   if (!range) {
     http::Response refused = problem(416, "the file has " + std::to_string(info.size) + " bytes", request);
@@ -86,7 +142,7 @@ Result<http::Response> download(Services& services, const Caller& caller, const 
   }
   http::Response response;
   response.headers = {{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}};
-  response.stream = std::make_shared<Download>(TRY(agent.read(to, path, range->offset, range->length)));
+  response.stream = TRY(open(agent, to, path, *range));
   // A file that is being written may end early or late, so its length is stated for ranges only.
   if (range->length >= 0) {
     response.status = 206;
@@ -114,7 +170,7 @@ Result<http::Response> upload(Services& services, const Caller& caller, const ht
   const auto mode = TRY(mode_of(request));
   const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::file));
   Upload content(body);
-  TRY(services.execution.agent().write(to, path, mode, content));
+  TRY(services.execution.agent().write(to, path, mode, content).map_error(standing_in_the_way));
   return ok(render(TRY(services.execution.agent().stat(to, path))), 201);
 }
 
@@ -143,7 +199,7 @@ Result<http::Response> move(Services& services, const Caller& caller, const http
   const auto path = reader.string("to", {.min = 1, .max = 4096});
   TRY(reader.finish());
   const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::file));
-  TRY(services.execution.agent().move(to, from, path));
+  TRY(services.execution.agent().move(to, from, path).map_error(standing_in_the_way));
   return ok(render(TRY(services.execution.agent().stat(to, path))));
 }
 
@@ -152,8 +208,8 @@ Result<http::Response> remove(Services& services, const Caller& caller, const ht
   const auto path = TRY(path_of(request));
   const bool recursive = TRY(query_flag(request, "recursive", false));
   const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::file));
-  TRY(services.execution.agent().remove(to, path, recursive));
-  return ok({{"removed", path}});
+  TRY(services.execution.agent().remove(to, path, recursive).map_error(standing_in_the_way));
+  return ok({{"removed", json::as_text(path)}});
 }
 
 }  // namespace

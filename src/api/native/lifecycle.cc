@@ -15,11 +15,7 @@ Result<lifetime::Extension> read_extension(const std::string& body) {
   lifetime::Extension wish;
   if (const auto by = reader.optional_number("extend_seconds", {.min = 1, .max = 31'536'000}))
     wish.by = from_seconds(*by);
-  if (const auto text = reader.optional_string("until", {.min = 1, .max = 64})) {
-    const auto until = parse_wall_time(*text);
-    if (until) wish.until = *until;
-    else reader.complain("until", "an RFC 3339 time with an offset", "\"" + *text + "\"");
-  }
+  wish.until = read_instant(reader, "until");
   TRY(reader.finish());
   if (wish.by.has_value() == wish.until.has_value())
     return fail(Code::invalid, "give either extend_seconds or until", "extension_ambiguous");

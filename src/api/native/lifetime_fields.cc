@@ -7,6 +7,11 @@ namespace {
 // A deadline further away than this is a mistake, and would not fit the arithmetic of extensions.
 constexpr double longest_life = 10.0 * 366 * 86400;
 
+// RFC 3339 has four digits for a year. The last one is left out: what is reckoned from an instant, on another clock or
+// in another zone, must be written too.
+constexpr WallTime first_instant = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
+constexpr WallTime past_the_last = std::chrono::sys_days(std::chrono::year(9999) / 1 / 1);
+
 void read_seconds(json::Reader& reader, std::string_view key, std::optional<Duration>& into) {
   if (!reader.has(key)) return;
   if (reader.is_null(key)) {
@@ -17,18 +22,10 @@ void read_seconds(json::Reader& reader, std::string_view key, std::optional<Dura
   }
 }
 
-void read_instant(json::Reader& reader, std::string_view key, std::optional<WallTime>& into) {
-  if (!reader.has(key)) return;
-  if (reader.is_null(key)) {
-    reader.raw(key);
-    into.reset();
-    return;
-  }
-  const auto text = reader.optional_string(key, {.min = 1, .max = 64});
-  if (!text) return;
-  const auto time = parse_wall_time(*text);
-  if (time) into = *time;
-  else reader.complain(key, "an RFC 3339 time with an offset, such as 2026-11-21T10:30:00Z", "\"" + *text + "\"");
+void read_absolute(json::Reader& reader, LifetimePolicy& policy) {
+  if (!reader.has("at")) return;
+  if (reader.is_null("at")) policy.at.reset();
+  else if (const auto at = read_instant(reader, "at")) policy.at = at;
 }
 
 void read_actions(json::Reader& reader, LifetimePolicy& policy) {
@@ -47,11 +44,23 @@ void read_actions(json::Reader& reader, LifetimePolicy& policy) {
 
 }  // namespace
 
+std::optional<WallTime> read_instant(json::Reader& reader, std::string_view key) {
+  const auto text = reader.optional_string(key, {.min = 1, .max = 64});
+  if (!text) return std::nullopt;
+  const auto time = parse_wall_time(*text);
+  if (time && *time >= first_instant && *time < past_the_last) return *time;
+  reader.complain(key,
+                  time ? "a time from the years 0001 to 9998"
+                       : "an RFC 3339 time with an offset, such as 2026-11-21T10:30:00Z",
+                  "\"" + *text + "\"");
+  return std::nullopt;
+}
+
 void read_lifetime(json::Reader& reader, LifetimePolicy& policy) {
   read_seconds(reader, "max_age_seconds", policy.max_age);
   read_seconds(reader, "idle_seconds", policy.idle);
   read_seconds(reader, "limit_seconds", policy.limit);
-  read_instant(reader, "at", policy.at);
+  read_absolute(reader, policy);
   read_actions(reader, policy);
 }
 

@@ -9,4 +9,8 @@ namespace mayfly::api::native {
 /// null takes a clock away. Complaints go to the reader.
 void read_lifetime(json::Reader& reader, LifetimePolicy& policy);
 
+/// An instant of the wall clock from a member that is a string, if it is there. One that no deadline can stand at is
+/// complained of.
+std::optional<WallTime> read_instant(json::Reader& reader, std::string_view key);
+
 }  // namespace mayfly::api::native

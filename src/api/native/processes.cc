@@ -3,10 +3,13 @@
 #include "api/native/handler.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
+#include "json/bytes.h"
 
 namespace mayfly::api::native {
 
 namespace {
+
+using json::as_text;
 
 constexpr double longest_wait = 3600;
 constexpr Duration default_wait = 60s;
@@ -47,11 +50,14 @@ Result<ExecWish> read_exec(const std::string& body) {
   return wish;
 }
 
+/// What a process wrote, and what the agent says of it, are bytes: the agent belongs to whoever is root in there.
 boost::json::object render(const Process& process) {
+  boost::json::array argv;
+  for (const auto& word : process.argv) argv.emplace_back(as_text(word));
   boost::json::object object = {{"id", process.id},
                                 {"pid", process.pid},
-                                {"name", text_or_null(process.name)},
-                                {"argv", boost::json::array(process.argv.begin(), process.argv.end())},
+                                {"name", text_or_null(as_text(process.name))},
+                                {"argv", std::move(argv)},
                                 {"running", process.running},
                                 {"timed_out", process.timed_out},
                                 {"exit_code", nullptr},
@@ -63,32 +69,6 @@ boost::json::object render(const Process& process) {
   if (!process.running) object["exit_code"] = process.exit_code;
   if (process.signal != 0) object["signal"] = process.signal;
   return object;
-}
-
-/// Output is bytes and JSON is text: what is not UTF-8 is shown with the replacement character.
-std::string as_text(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5                 ? 4
-                                                                             : 0;
-    bool whole = length > 0 && i + length <= bytes.size();
-    for (std::size_t k = 1; whole && k < length; ++k) whole = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
-    if (whole && length == 3) {
-      const auto second = static_cast<unsigned char>(bytes[i + 1]);
-      whole = !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0);
-    }
-    if (whole && length == 4) {
-      const auto second = static_cast<unsigned char>(bytes[i + 1]);
-      whole = !(lead == 0xf0 && second < 0x90) && !(lead == 0xf4 && second >= 0x90);
-    }
-    if (whole) text.append(bytes.substr(i, length));
-    else text += "\xef\xbf\xbd";
-    i += whole ? length : 1;
-  }
-  return text;
 }
 
 http::Response render(const RunResult& result) {

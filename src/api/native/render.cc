@@ -1,5 +1,8 @@
 #include "api/native/render.h"
 
+#include "api/host_words.h"
+#include "json/bytes.h"
+
 namespace mayfly::api::native {
 
 namespace json = boost::json;
@@ -19,6 +22,17 @@ json::object render_map(const std::map<std::string, std::string>& map) {
 }
 
 namespace {
+
+/// What went wrong on the host, as far as it is a caller's business. It may hold names of files, which are bytes.
+json::value trouble_or_null(const std::string& message) {
+  return text_or_null(mayfly::json::as_text(without_host_words(message)));
+}
+
+json::object render_data(const std::map<std::string, std::string>& data) {
+  json::object object;
+  for (const auto& [key, value] : data) object[key] = mayfly::json::as_text(without_host_words(value));
+  return object;
+}
 
 json::object render(const Resources& resources) {
   return {{"cpus", resources.cpus},
@@ -47,7 +61,9 @@ json::value render(const std::optional<Ending>& ending) {
 
 json::value render_trouble(const Work& work) {
   if (work.last_error.empty()) return nullptr;
-  return json::object{{"code", work.error_code}, {"message", work.last_error}, {"attempts", work.attempts}};
+  return json::object{{"code", work.error_code},
+                      {"message", trouble_or_null(work.last_error)},
+                      {"attempts", work.attempts}};
 }
 
 json::array render(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
@@ -101,7 +117,7 @@ json::object render(const Task& task) {
           {"status", name(status_of(task.phase))},
           {"phase", name(task.phase)},
           {"attempts", task.work.attempts},
-          {"last_error", text_or_null(task.work.last_error)},
+          {"last_error", trouble_or_null(task.work.last_error)},
           {"error_code", text_or_null(task.work.error_code)},
           {"next_attempt_at", time_or_null(task.work.next_attempt_at)},
           {"created_at", format(task.created_at)},
@@ -130,7 +146,7 @@ json::object render(const Event& event) {
   return {{"id", event.id.text},       {"type", event.type},
           {"subject_id", event.subject.text}, {"workspace_id", event.workspace.text},
           {"actor", event.actor},      {"request_id", text_or_null(event.request_id)},
-          {"data", render_map(event.data)},   {"at", format(event.at)}};
+          {"data", render_data(event.data)},   {"at", format(event.at)}};
 }
 
 json::object render(const ImageRecord& image) {

@@ -46,7 +46,9 @@ void await_end(const std::vector<os::Fd>& handles, Clock::time_point deadline) {
 Status Cgroups::kill(const std::string& name, Milliseconds patience) const {
   const auto deadline = Clock::now() + patience;
   for (;;) {
-    const auto pids = TRY(members(name));
+    // One hierarchy is enough to find them in; that none is left is asked of all.
+    auto pids = TRY(members_in_one(name));
+    if (pids.empty()) pids = TRY(members(name));
     if (pids.empty()) return {};
     if (Clock::now() > deadline)
       return fail(Code::busy, "kill " + name + ": still there is " + describe_process(pids.front()));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "driver/crun/layout.h"
+#include "driver/crun/processes.h"
 
 namespace mayfly::crun {
 
@@ -91,8 +92,15 @@ Status collect_members(const std::string& folder, std::vector<pid_t>& pids) {
 Status remove_group(const std::string& folder, Clock::time_point deadline) {
   for (const auto& child : children_of(folder)) TRY(remove_group(child, deadline));
   while (::rmdir(folder.c_str()) != 0) {
-    if (errno == ENOENT) return {};
-    if (errno != EBUSY || Clock::now() > deadline) return tl::unexpected(errno_error(errno, "remove cgroup " + folder));
+    const int trouble = errno;
+    if (trouble == ENOENT) return {};
+    std::vector<pid_t> members;
+    if (trouble == EBUSY) TRY(collect_members(folder, members));
+    if (!members.empty())
+      return fail(Code::busy, "remove cgroup " + folder + ": still there is " + describe_process(members.front()));
+    // Empty, and still counted for a moment.
+    if (trouble != EBUSY || Clock::now() > deadline)
+      return tl::unexpected(errno_error(trouble, "remove cgroup " + folder));
     breathe();
   }
   return {};
@@ -179,9 +187,15 @@ std::vector<std::string> Cgroups::folders_of(const std::string& name) const {
 
 Result<std::vector<pid_t>> Cgroups::members(const std::string& name) const {
   std::vector<pid_t> pids;
-  for (const auto& folder : folders_of(name)) TRY(collect_members(folder, pids));
+  for (const auto& hierarchy : hierarchies_) TRY(collect_members(hierarchy.folder + "/" + name, pids));
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+  return pids;
+}
+
+Result<std::vector<pid_t>> Cgroups::members_in_one(const std::string& name) const {
+  std::vector<pid_t> pids;
+  if (const auto* hierarchy = with("pids")) TRY(collect_members(hierarchy->folder + "/" + name, pids));
   return pids;
 }
 
@@ -225,10 +239,7 @@ bool Cgroups::frozen(const std::string& name) const {
 
 Status Cgroups::remove(const std::string& name, Milliseconds patience) const {
   const auto deadline = Clock::now() + patience;
-  for (const auto& folder : folders_of(name)) {
-    auto removed = remove_group(folder, deadline);
-    if (!removed) return removed;
-  }
+  for (const auto& hierarchy : hierarchies_) TRY(remove_group(hierarchy.folder + "/" + name, deadline));
   return {};
 }
 
@@ -239,6 +250,18 @@ std::int64_t Cgroups::memory_bytes(const std::string& name) const {
 std::int64_t Cgroups::cpu_us(const std::string& name) const {
   if (mode_ == Mode::v2) return number_after(file("cpu", name, "cpu.stat"), "usage_usec");
   return number_in(file("cpuacct", name, "cpuacct.usage")) / 1000;
+}
+
+void Cgroups::warm_up() const {
+  const auto text = os::read_file("/proc/self/cgroup", 1 << 16);
+  if (!text || hierarchies_.empty()) return;
+  // "8:pids:/path" of version 1, "0::/path" of version 2.
+  const auto* hierarchy = mode_ == Mode::v2 ? &hierarchies_.front() : with("pids");
+  const std::string mark = mode_ == Mode::v2 ? "0::" : ":pids:";
+  const auto found = text->find(mark);
+  if (!hierarchy || found == std::string::npos) return;
+  const auto start = found + mark.size();
+  (void)put(hierarchy->folder + text->substr(start, text->find('\n', start) - start) + "/cgroup.procs", "0");
 }
 
 Result<os::Fd> Cgroups::open_count_only(const std::string& name) const {

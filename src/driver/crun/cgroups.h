@@ -51,6 +51,8 @@ class Cgroups {
   std::vector<std::string> folders_of(const std::string& name) const;
   /// Processes in it, in any hierarchy and at any depth, each once.
   Result<std::vector<pid_t>> members(const std::string& name) const;
+  /// The same, asked of one hierarchy: all of them while nothing is half made, in a ninth of the time on version 1.
+  Result<std::vector<pid_t>> members_in_one(const std::string& name) const;
 
   /// SIGKILL to all in it, frozen or not, until nothing is. Code::busy names who would not go in `patience`.
   Status kill(const std::string& name, Milliseconds patience) const;
@@ -63,6 +65,10 @@ class Cgroups {
 
   std::int64_t memory_bytes(const std::string& name) const;
   std::int64_t cpu_us(const std::string& name) const;
+
+  /// Moves this process to where it is. The first move in a while waits for all cores, some 8 ms, and makes those that
+  /// follow within about as long quick: done while a create is written down, it takes that wait out of crun's way.
+  void warm_up() const;
 
   /// Makes a group, with parents, in one hierarchy only: it limits nothing and keeps count. Opens its cgroup.procs.
   Result<os::Fd> open_count_only(const std::string& name) const;

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
-#include "driver/crun/mounts.h"
+#include "driver/crun/launch.h"
 #include "driver/crun/processes.h"
+#include "driver/crun/seccomp_filter.h"
 
 namespace mayfly {
 
@@ -43,6 +44,8 @@ Result<std::unique_ptr<CrunDriver>> CrunDriver::open(CrunOptions options) {
   for (const auto& folder : {layout.images(), layout.layers(), layout.runs(), layout.states(), layout.trash()})
     TRY(os::make_folders(folder, 0711));
   driver->runs_ = TRY(os::open(layout.runs(), O_RDONLY | O_DIRECTORY));
+  driver->program_ = TRY(program_in_memory(driver->options_.crun));
+  driver->seccomp_ = TRY(seccomp_filter());
   TRY(driver->learn_ranges());
   return driver;
 }
@@ -66,6 +69,12 @@ std::string CrunDriver::agent_socket(const Incarnation& incarnation) const {
   constexpr std::size_t room = 108;  // of sun_path, its end included
   if (path.size() < room) return path;
   return "/proc/self/fd/" + std::to_string(runs_.get()) + "/" + run_name(incarnation) + "/agent.sock";
+}
+
+void CrunDriver::expect_start() {
+  if (warming_.exchange(true)) return;
+  cgroups_.warm_up();
+  warming_ = false;
 }
 
 Status CrunDriver::kill(const Incarnation& incarnation) {
@@ -108,22 +117,20 @@ Status CrunDriver::thaw(const Incarnation& incarnation) {
 Status CrunDriver::release(const Incarnation& incarnation) {
   TRY(own(incarnation.instance));
   const auto name = container_name(incarnation);
-  // An unmount under a living container succeeds and proves nothing, so the empty cgroup comes first.
-  for (const auto& group : {layout_.helpers_of(incarnation), name})
-    if (const auto alive = TRY(cgroups_.members(group)); !alive.empty())
-      return fail(Code::busy, "release " + name + ": still there is " + describe_process(alive.front()));
   reap(incarnation);
   FAILPOINT("crun.release.before_cgroups");
+  // An unmount under a living container succeeds and proves nothing. A group with a process in it stays.
   TRY(cgroups_.remove(layout_.helpers_of(incarnation), options_.kill_patience));
   TRY(cgroups_.remove(name, options_.kill_patience));
   FAILPOINT("crun.release.after_cgroups");
   const auto run = layout_.run(incarnation);
-  TRY(unmount_below(run));
+  auto file_systems = TRY(unmount_overlay(run));
   FAILPOINT("crun.release.after_unmount");
   TRY(os::remove_tree(layout_.state(incarnation)));
   FAILPOINT("crun.release.after_state");
   const auto slot = os::read_file(run + "/slot", 64);
   TRY(os::remove_tree_at(runs_.get(), run_name(incarnation)));
+  file_systems.clear();
   if (const auto number = slot ? parse_number(*slot) : std::nullopt)
     ranges_.give_back(static_cast<std::uint32_t>(*number));
   FAILPOINT("crun.release.after_run_folder");

@@ -6,6 +6,7 @@
 // take away all that the folder's name implies. crun is called for nothing but `run`: freezing, killing and removing
 // go straight to the kernel.
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -58,6 +59,9 @@ class CrunDriver : public Driver {
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;
 
+  /// To be called when a start is about to be asked for, on a thread that may wait.
+  void expect_start();
+
   /// Where the agent listens: a path that fits a socket address, valid in this process.
   std::string agent_socket(const Incarnation& incarnation) const;
 
@@ -89,6 +93,9 @@ class CrunDriver : public Driver {
   const crun::Cgroups cgroups_;
   crun::IdRanges ranges_;
   os::Fd runs_;
+  os::Fd program_;       // crun, in memory
+  std::string seccomp_;
+  std::atomic<bool> warming_{false};
 };
 
 }  // namespace mayfly

@@ -168,6 +168,7 @@ Status CrunDriver::make_bundle(const LaunchSpec& launch, const Image& image, con
   bundle.env = launch.spec.env;
   bundle.env.insert(image.env.begin(), image.env.end());  // the sandbox's own words win
   bundle.agent = options_.agent;
+  bundle.seccomp = seccomp_;
   bundle.shared_memory_bytes = (launch.spec.resources.memory_mb << 20) / 2;
   bundle.open_files = open_files();
   return put_file(layout_.run(launch.incarnation) + "/config.json", config_json(bundle));
@@ -181,6 +182,8 @@ Status CrunDriver::run_container(const Incarnation& incarnation) {
   CrunCall call;
   call.argv = {options_.crun, "--root", layout_.states(), "--cgroup-manager=cgroupfs", "--log", "file:" + log, "run",
                "-d", "-b", run, "--preserve-fds=1", "--pid-file", run + "/pid", container_name(incarnation)};
+  call.program = program_.get();
+  call.scratch = run;
   call.listener = listener.get();
   call.lock_fd = options_.lock_fd;
   call.helpers = helpers.get();

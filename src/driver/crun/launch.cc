@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -25,7 +26,9 @@ constexpr int listener_inside = 3;
 
 /// Everything the child needs, made before it exists: between clone and exec it may not allocate.
 struct Child {
+  int program;
   char* const* argv;
+  char* const* env;
   const char* cover;
   int listener, lock, helpers, nothing;
   int trouble = 0;               // the errno of the step that failed, written by the child into shared memory
@@ -55,7 +58,9 @@ int become_crun(void* argument) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execv(child.argv[0], child.argv);
+  ::fexecve(child.program, child.argv, child.env);
+  // A script around crun: its interpreter could not open what is closed by then.
+  if (errno == ENOENT) ::execve(child.argv[0], child.argv, child.env);
   return give_up("execute crun");
 }
 
@@ -94,20 +99,42 @@ Result<sockaddr_un> address_of(const std::string& path) {
   return address;
 }
 
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> all;
+  for (const auto& word : words) all.push_back(const_cast<char*>(word.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
 }  // namespace
 
+Result<os::Fd> program_in_memory(const std::string& path) {
+  const auto bytes = TRY(os::read_file(path));
+  os::Fd copy(::memfd_create("crun", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!copy) return tl::unexpected(errno_error(errno, "keep " + path + " in memory"));
+  TRY(os::write_all(copy.get(), bytes));
+  // All four, or crun does not take it for a safe copy of itself.
+  if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    return tl::unexpected(errno_error(errno, "seal the copy of " + path));
+  return copy;
+}
+
 Result<int> run_crun(const CrunCall& call) {
-  std::vector<char*> argv;
-  for (const auto& word : call.argv) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
+  const auto argv = pointers(call.argv);
+  // Nothing of the server's own environment, which may hold its first key.
+  const std::vector<std::string> settings{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                          "_LIBCONTAINER_STATEDIR=" + call.scratch};
+  const auto env = pointers(settings);
+  const auto program = TRY(high_copy(call.program));
   const auto nothing = TRY(os::open("/dev/null", O_RDWR));
   const auto nothing_high = TRY(high_copy(nothing.get()));
   const auto listener = TRY(high_copy(call.listener));
   const auto lock = call.lock_fd >= 0 ? TRY(high_copy(call.lock_fd)) : os::Fd();
   const auto helpers = call.helpers >= 0 ? TRY(high_copy(call.helpers)) : os::Fd();
 
-  Child child{.argv = argv.data(), .cover = call.cover.empty() ? nullptr : call.cover.c_str(),
-              .listener = listener.get(), .lock = lock.get(), .helpers = helpers.get(), .nothing = nothing_high.get()};
+  Child child{.program = program.get(), .argv = argv.data(), .env = env.data(),
+              .cover = call.cover.empty() ? nullptr : call.cover.c_str(), .listener = listener.get(),
+              .lock = lock.get(), .helpers = helpers.get(), .nothing = nothing_high.get()};
   std::array<char, 65536> stack;
   // No handler of this process may run in the child, where it would see this process's memory.
   sigset_t all, before;

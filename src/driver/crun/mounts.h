@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/file.h"
 
 namespace mayfly::crun {
 
@@ -20,8 +21,12 @@ std::vector<Mount> parse_mounts(std::string_view mountinfo);
 /// True for `folder` itself and everything in it.
 bool is_below(std::string_view path, std::string_view folder);
 
-/// Unmounts everything at and below `folder`, newest first, never lazily: when it returns, no such mount is left.
-/// Code::busy names a process that holds on, as far as /proc can tell.
-Status unmount_below(const std::string& folder);
+/// Takes away everything mounted exactly at `point`, newest first, never lazily: when it returns, nothing is mounted
+/// there. Asks the kernel about this one place, so that a thousand other mounts cost nothing. Code::busy names a
+/// process that holds on, as far as /proc can tell.
+///
+/// The file systems themselves end when `file_systems` is dropped. An overlay that ends writes back everything dirty on
+/// the disk below it, whoever wrote it, so whoever still has files to delete there does that first.
+Status unmount_at(const std::string& point, std::vector<os::Fd>& file_systems);
 
 }  // namespace mayfly::crun

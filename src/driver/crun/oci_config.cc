@@ -5,7 +5,6 @@
 #include <initializer_list>
 
 #include "driver/crun/layout.h"
-#include "driver/crun/seccomp_profile.h"
 #include "json/reader.h"
 
 namespace mayfly::crun {
@@ -99,7 +98,6 @@ object linux_part(const Bundle& bundle) {
       // One segment: of a longer path crun would leave the parents behind.
       {"cgroupsPath", "/" + container_name(bundle.incarnation)},
       {"resources", resources(bundle.limits)},
-      {"seccomp", boost::json::parse(seccomp_profile)},
       {"maskedPaths", words({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
                              "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
                              "/proc/interrupts", "/sys/firmware", "/sys/devices/virtual/powercap"})},
@@ -118,6 +116,7 @@ std::string config_json(const Bundle& bundle) {
       {"process", process(bundle)},
       {"mounts", mounts(bundle)},
       {"linux", linux_part(bundle)},
+      {"annotations", {{"run.oci.seccomp_bpf_data", bundle.seccomp}}},
   };
   return boost::json::serialize(config);
 }

@@ -80,7 +80,12 @@ Status attach(const os::Fd& tree, const std::string& point) {
   return {};
 }
 
-std::string merged(const OverlayPlan& plan) { return plan.run + "/merged"; }
+// In the run folder. The last two only on older kernels, and only while the overlay is made.
+constexpr const char* mount_point = "/merged";
+constexpr const char* layer_point = "/.layer";
+constexpr const char* image_point = "/.image";
+
+std::string merged(const OverlayPlan& plan) { return plan.run + mount_point; }
 
 Status mount_by_descriptor(const OverlayPlan& plan, const os::Fd& image, const os::Fd& layer) {
   const auto upper = TRY(os::open_at(layer.get(), "upper", O_PATH | O_DIRECTORY));
@@ -119,12 +124,12 @@ Status make_folder(const std::string& path) {
 
 /// The way of older kernels: the mapped trees need a place in the file system until the overlay stands.
 Status mount_by_path(const OverlayPlan& plan, const os::Fd& image, const os::Fd& layer) {
-  const auto image_point = plan.run + "/.image";
-  const auto layer_point = plan.run + "/.layer";
-  TRY(make_folder(image_point));
-  TRY(make_folder(layer_point));
-  TRY(attach(image, image_point));
-  TRY(attach(layer, layer_point));
+  const auto image_at = plan.run + image_point;
+  const auto layer_at = plan.run + layer_point;
+  TRY(make_folder(image_at));
+  TRY(make_folder(layer_at));
+  TRY(attach(image, image_at));
+  TRY(attach(layer, layer_at));
   const auto at = [](const os::Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); };
   // By descriptor numbers: a path could hold the characters that separate options.
   auto options = "lowerdir=" + at(image) + ",upperdir=" + at(layer) + "/upper,workdir=" + at(layer) + "/work";
@@ -136,7 +141,7 @@ Status mount_by_path(const OverlayPlan& plan, const os::Fd& image, const os::Fd&
         ::mount(plan.tag.c_str(), merged(plan).c_str(), "overlay", MS_NODEV | MS_NOSUID, options.c_str()) != 0)
       done = failed("mount the overlay at " + merged(plan));
   }
-  for (const auto& point : {layer_point, image_point})
+  for (const auto& point : {layer_at, image_at})
     if (::umount2(point.c_str(), MNT_DETACH) != 0 && done) done = failed("detach " + point);
   return done;
 }
@@ -160,12 +165,18 @@ Status mount_overlay(const OverlayPlan& plan, LayersBy way) {
   if (way != LayersBy::descriptor && !mounted && mounted.error().code == Code::unsupported)
     mounted = mount_by_path(plan, image, layer);
   if (!mounted) {
-    (void)unmount_below(plan.run);
+    (void)unmount_overlay(plan.run);
     return mounted;
   }
   auto writable = check_writable(plan);
-  if (!writable) (void)unmount_below(plan.run);
+  if (!writable) (void)unmount_overlay(plan.run);
   return writable;
+}
+
+Result<std::vector<os::Fd>> unmount_overlay(const std::string& run) {
+  std::vector<os::Fd> file_systems;
+  for (const char* point : {mount_point, layer_point, image_point}) TRY(unmount_at(run + point, file_systems));
+  return file_systems;
 }
 
 }  // namespace mayfly::crun

@@ -4,9 +4,11 @@
 // use another range.
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "driver/crun/userns.h"
+#include "os/file.h"
 
 namespace mayfly::crun {
 
@@ -23,5 +25,8 @@ enum class LayersBy { whatever_works, descriptor, path };
 
 /// Mounts it writable, nosuid and nodev, or leaves no mount. Code::unsupported: no idmapped overlays here.
 Status mount_overlay(const OverlayPlan& plan, LayersBy way = LayersBy::whatever_works);
+
+/// Takes away what mount_overlay made or left half made in the run folder. See mounts.h for the answer.
+Result<std::vector<os::Fd>> unmount_overlay(const std::string& run);
 
 }  // namespace mayfly::crun

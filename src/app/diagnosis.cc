@@ -1,0 +1,166 @@
+#include "app/diagnosis.h"
+
+#include <map>
+#include <set>
+
+#include "core/lifecycle.h"
+
+namespace mayfly {
+
+using reconcile::Finding;
+using reconcile::Trouble;
+
+namespace {
+
+constexpr std::size_t scan_page = 512;
+
+reconcile::Seen reduce(const Found& found) {
+  return {found.uid, found.generation, found.layer, found.what == Found::What::process,
+          found.what == Found::What::trash, std::string(name(found.what)) + " " + found.where};
+}
+
+reconcile::Row reduce(const Sandbox& sandbox) {
+  const auto& resource = sandbox.resource;
+  return {.id = resource.id,
+          .name = resource.name,
+          .state = resource.state,
+          .generation = resource.generation,
+          .layer = sandbox.layer,
+          .has_files = sandbox.started_at.has_value(),
+          .in_flight = lifecycle::in_flight(resource.state)};
+}
+
+/// Everything alive, and those tombstones whose uid the host still shows.
+Result<std::vector<Sandbox>> rows_for(Transaction& t, const std::set<Uuid>& seen) {
+  std::vector<Sandbox> rows;
+  std::set<Uuid> known;
+  for (std::string after;;) {
+    auto page = TRY(t.sandboxes().scan(after, scan_page));
+    for (auto& row : page) {
+      known.insert(uid_of(row.resource.id));
+      rows.push_back(std::move(row));
+    }
+    if (page.size() < scan_page) break;
+    after = rows.back().resource.id.text;
+  }
+  for (const auto& uid : seen) {
+    if (known.contains(uid)) continue;
+    auto tombstone = t.sandboxes().get({std::string(describe(Kind::sandbox).prefix) + hex(uid)});
+    if (tombstone) rows.push_back(std::move(*tombstone));
+    else if (tombstone.error().code != Code::not_found) return tl::unexpected(tombstone.error());
+  }
+  return rows;
+}
+
+/// What started between the two looks is there by now: the host is asked once more before a thing is called missing.
+Result<bool> confirmed(Driver& driver, const std::string& instance, const Finding& finding) {
+  if (finding.trouble == Trouble::vanished)
+    return !TRY(driver.inspect({instance, finding.uid, finding.generation})).running;
+  if (finding.trouble == Trouble::files_missing)
+    return !TRY(driver.has_layer({instance, finding.uid, finding.layer}));
+  return true;
+}
+
+/// Files of images are not looked for while one is brought in or taken away: its name must stand before and after.
+Result<std::vector<Finding>> compare_images(Store& store, Images& images) {
+  const auto names = [&] { return store.read([](Transaction& t) { return t.images().list(); }); };
+  const auto before = TRY(names());
+  const auto found = images.list();
+  // Sandboxes are compared all the same.
+  if (!found)
+    return std::vector{Finding{Trouble::image_missing, {}, {}, 0, 0,
+                               "the folders of the images cannot be read: " + found.error().message +
+                                   ". Import again what is broken"}};
+  std::set<std::string> there;
+  for (const auto& image : *found) there.insert(image.digest);
+  std::set<std::pair<std::string, std::string>> after;
+  for (const auto& row : TRY(names())) after.emplace(row.name, row.digest);
+
+  std::vector<Finding> findings;
+  for (const auto& row : before) {
+    if (there.contains(row.digest) || !after.contains({row.name, row.digest})) continue;
+    findings.push_back({Trouble::image_missing, {}, {}, 0, 0,
+                        "the files of image " + row.name + " (" + row.digest +
+                            ") are missing on this host, so nothing that needs it can start: import it again"});
+  }
+  return findings;
+}
+
+/// As it stands now; nothing where there is no such archive.
+std::optional<State> state_of(Store& store, const std::optional<ResourceId>& archive) {
+  if (!archive) return std::nullopt;
+  const auto row = store.read([&](Transaction& t) { return t.archives().get(*archive); });
+  return row ? std::optional(row->resource.state) : std::nullopt;
+}
+
+using Objects = std::map<std::string, std::int64_t>;   // bytes by key
+
+std::optional<std::string> trouble_with(const Archive& row, Store& store, BlobStore& blobs, const Objects& objects) {
+  if (row.resource.state != State::active) return std::nullopt;
+  for (const auto& [what, key] : {std::pair("object", row.key), std::pair("manifest", manifest_key(row))}) {
+    // One that was finished or deleted since the list of objects was made is looked at again.
+    if (objects.contains(key) || blobs.stat(key) || state_of(store, row.resource.id) != State::active) continue;
+    return "archive " + row.resource.id.text + " is recorded, but its " + what + " " + key +
+           " is missing: bring it back from a copy, or delete the archive";
+  }
+  const auto object = objects.find(row.key);
+  if (object == objects.end() || object->second == row.stored_bytes) return std::nullopt;
+  return "archive " + row.resource.id.text + " has " + std::to_string(row.stored_bytes) + " bytes on record and " +
+         std::to_string(object->second) + " in the store";
+}
+
+Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs) {
+  std::vector<std::string> sentences;
+  Objects objects;
+  for (const auto& object : TRY(blobs.list(""))) objects[object.key] = object.bytes;
+  for (std::string after;;) {
+    const auto page = TRY(store.read([&](Transaction& t) { return t.archives().scan(after, scan_page); }));
+    for (const auto& row : page) {
+      if (auto sentence = trouble_with(row, store, blobs, objects)) sentences.push_back(std::move(*sentence));
+      for (const auto& key : {row.key, manifest_key(row)}) {
+        objects.erase(key);
+        objects.erase(key + ".partial");
+      }
+    }
+    if (page.size() < scan_page) break;
+    after = page.back().resource.id.text;
+  }
+  for (const auto& [key, bytes] : objects) {
+    const auto state = state_of(store, archive_of_key(key));
+    if ((state && *state != State::gone) || !blobs.stat(key)) continue;
+    sentences.push_back("object " + key + " (" + std::to_string(bytes) + " bytes) belongs to no archive");
+  }
+  return sentences;
+}
+
+}  // namespace
+
+Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Images& images,
+                           const std::string& instance) {
+  // The host first: what appears after this look has its row already, so it cannot be taken for a stranger.
+  std::vector<reconcile::Seen> seen;
+  std::set<Uuid> uids;
+  for (const auto& found : TRY(driver.inventory())) {
+    seen.push_back(reduce(found));
+    uids.insert(found.uid);
+  }
+  const auto sandboxes = TRY(store.read([&](Transaction& t) { return rows_for(t, uids); }));
+  std::vector<reconcile::Row> rows;
+  for (const auto& sandbox : sandboxes) rows.push_back(reduce(sandbox));
+
+  Diagnosis diagnosis;
+  for (auto& finding : reconcile::compare(seen, rows)) {
+    if (TRY(confirmed(driver, instance, finding))) diagnosis.findings.push_back(std::move(finding));
+  }
+  for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
+  diagnosis.archives = TRY(compare_archives(store, blobs));
+  diagnosis.sandboxes = rows.size();
+  diagnosis.things = seen.size();
+  std::set<Uuid> unknown;
+  for (const auto& finding : diagnosis.findings)
+    if (finding.trouble == Trouble::unknown) unknown.insert(finding.uid);
+  diagnosis.suspicious = reconcile::suspicious(unknown.size(), uids.size());
+  return diagnosis;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,95 @@
+#pragma once
+// One life of the server without its threads: everything of app/, wired as main/engine.cc wires it, over an outside
+// that tests bring along. A start makes it, a crash or a restart forgets it.
+
+#include "app/access.h"
+#include "app/archives.h"
+#include "app/cleanups.h"
+#include "app/deadlines.h"
+#include "app/disk_watch.h"
+#include "app/image_catalog.h"
+#include "app/reconciler.h"
+#include "app/stale_sweep.h"
+
+namespace mayfly {
+
+/// What outlives the server.
+struct Outside {
+  Store& store;
+  Driver& driver;
+  BlobStore& blobs;
+  ArchiveReader& reader;
+  Images& images;
+  Random& random;
+  const Clock& clock;
+};
+
+struct Server {
+  Server(const Outside& o, const Installation& continued)
+      : installation(continued),
+        waiting([](std::function<void()> look) { look(); }),
+        deletion(installation, o.random),
+        activity(o.store, o.clock, installation),
+        sandboxes(o.store, deletion, waiting, o.random, o.clock, installation),
+        archiver(o.store, o.driver, o.blobs, o.reader, o.random, installation),
+        steps(o.store, o.driver, o.blobs, archiver, o.random, installation),
+        transitions(o.store, o.driver, o.blobs, o.random, installation),
+        worker(o.store, steps, transitions, locks, o.random, installation),
+        deadlines(o.store, activity, deletion, o.random, o.clock, installation),
+        reconciler(o.store, o.driver, o.blobs, o.images, deletion, locks, o.random, installation),
+        archives(o.store, o.blobs, deletion),
+        cleanups(o.store, waiting, o.random, o.clock),
+        stale(o.store, o.driver, activity, deletion, o.clock, installation),
+        images(o.store, o.images),
+        disk_watch(o.store, o.driver, locks, o.random, installation) {
+    o.store.on_commit([this](const Wakes& wakes) {
+      if (wakes.deadline) deadlines.notice(*wakes.deadline);
+      if (!wakes.settled.empty()) waiting.settled(wakes.settled);
+    });
+  }
+
+  Installation installation;
+  UidLocks locks;
+  Waiting waiting;
+  Deletion deletion;
+  ActivityLog activity;
+  Sandboxes sandboxes;
+  Archiver archiver;
+  Steps steps;
+  Transitions transitions;
+  Worker worker;
+  Deadlines deadlines;
+  Reconciler reconciler;
+  Archives archives;
+  Cleanups cleanups;
+  StaleSweep stale;
+  ImageCatalog images;
+  DiskWatch disk_watch;
+};
+
+/// Image files by digest, and what an import of a path gives.
+class FakeImages : public Images {
+ public:
+  Result<Image> builtin_busybox() override { return files[builtin.digest] = builtin; }
+  Result<Image> import(const std::string& path) override {
+    const auto found = at_path.find(path);
+    if (found == at_path.end()) return fail(Code::not_found, "no image at " + path);
+    return files[found->second.digest] = found->second;
+  }
+  Result<std::vector<Image>> list() override {
+    if (broken) return fail(Code::invalid, "an image folder is broken");
+    std::vector<Image> all;
+    for (const auto& [digest, image] : files) all.push_back(image);
+    return all;
+  }
+  Status remove(const std::string& digest) override {
+    files.erase(digest);
+    return {};
+  }
+
+  Image builtin{"sha256:busybox", 1, {}, "/"};
+  std::map<std::string, Image> at_path, files;
+  bool broken = false;
+};
+
+}  // namespace mayfly
