@@ -92,6 +92,19 @@ Result<std::int64_t> ProcessTable::start(const Command& command) {
   return record->id;
 }
 
+Result<std::int64_t> ProcessTable::start_once(const std::string& token, const Command& command) {
+  {
+    const std::unique_lock lock(mutex_);
+    if (const auto first = TRY(tokens_.find(token))) return *first;
+    tokens_.put(token, Tokens::being_started);
+  }
+  const auto id = start(command);
+  const std::unique_lock lock(mutex_);
+  if (id) tokens_.put(token, *id);
+  else tokens_.drop(token);
+  return id;
+}
+
 int ProcessTable::running() {
   const std::unique_lock lock(mutex_);
   return static_cast<int>(std::count_if(records_.begin(), records_.end(),

@@ -16,6 +16,7 @@
 
 #include "agent/answer.h"
 #include "agent/record.h"
+#include "agent/tokens.h"
 #include "base/result.h"
 
 namespace mayfly::agent {
@@ -43,6 +44,8 @@ class ProcessTable {
 
   /// Starts it and answers with its id.
   Result<std::int64_t> start(const Command& command);
+  /// The same, at most once per token: whoever comes later gets the id of the first.
+  Result<std::int64_t> start_once(const std::string& token, const Command& command);
   int running();
   Result<Answer> describe(std::int64_t id);
   Answer describe_all();
@@ -82,6 +85,7 @@ class ProcessTable {
   std::map<std::int64_t, std::shared_ptr<Record>> records_;
   std::deque<std::int64_t> ended_;  // in the order of their ends
   std::int64_t last_id_ = 0;
+  Tokens tokens_;
   std::size_t log_memory_ = 0;  // of all records
 };
 

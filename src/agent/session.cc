@@ -106,6 +106,7 @@ class Session {
       case Operation::wait: return wait(fields);
       case Operation::signal: return signal(fields);
       case Operation::log: return log(fields);
+      case Operation::run_once: return run_once(fields);
       case Operation::stat: return stat_entry(TRY(path_only(fields)));
       case Operation::list: return list_folder(TRY(path_only(fields)));
       case Operation::tree: return list_tree(TRY(path_only(fields)));
@@ -139,6 +140,17 @@ class Session {
     const WaitingPlace place(shared_.waiting, patience);
     TRY(place.check());
     return shared_.processes.wait(TRY(shared_.processes.start(command)), patience);
+  }
+
+  Result<Answer> run_once(Reader& fields) {
+    const auto token = fields.text(name_limit);
+    const auto command = TRY(read_command(fields));
+    const auto patience = patience_of(fields);
+    TRY(fields.end("run_once"));
+    if (token.empty()) return fail(Code::invalid, "a command that is to run once needs a token");
+    const WaitingPlace place(shared_.waiting, patience);
+    TRY(place.check());
+    return shared_.processes.wait(TRY(shared_.processes.start_once(token, command)), patience);
   }
 
   Result<Answer> processes(Reader& fields) {

@@ -14,6 +14,18 @@ std::optional<std::string> bearer(const std::string* header) {
   return start == std::string::npos ? std::nullopt : std::optional(header->substr(start));
 }
 
+Result<std::string> wanted_workspace(const http::Request& request) {
+  const auto* header = request.header("X-Mayfly-Workspace");
+  const auto* query = request.query_value("workspace");
+  if (!header && !query) return std::string();
+  if (header && query && *header != *query)
+    return fail(Code::invalid, "X-Mayfly-Workspace and ?workspace= name two workspaces", "workspaces_differ");
+  const auto& wanted = header ? *header : *query;
+  // A variable that somebody forgot to set must not mean home.
+  if (wanted.empty()) return fail(Code::invalid, "the workspace that is asked for has no name", "workspace_empty");
+  return wanted;
+}
+
 }  // namespace
 
 Result<Caller> authenticate(Access& access, const http::Request& request) {
@@ -29,7 +41,7 @@ Result<Caller> authenticate(Access& access, const http::Request& request) {
   if (!secret)
     return fail(Code::unauthenticated, "send an API key as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"",
                 "key_missing");
-  return access.caller_of(*secret, request.id);
+  return access.caller_of(*secret, request.id, TRY(wanted_workspace(request)));
 }
 
 }  // namespace mayfly::api

@@ -13,6 +13,10 @@ using json::as_text;
 
 namespace {
 
+// Two refusals of Idempotency-Key that its specification gives a form of their own.
+constexpr std::string_view call_in_flight = "call_in_flight";
+constexpr std::string_view key_reused = "idempotency_key_reused";
+
 std::string_view title_of(int status) {
   switch (status) {
     case 400: return "Bad request";
@@ -24,6 +28,7 @@ std::string_view title_of(int status) {
     case 409: return "Conflict";
     case 413: return "Too large";
     case 416: return "Range not satisfiable";
+    case 422: return "Cannot be done";
     case 429: return "Too many";
     case 431: return "Header too large";
     case 501: return "Not supported here";
@@ -51,7 +56,7 @@ http::Response render(int status, std::string_view detail, std::string_view code
   response.status = status;
   response.headers = {{"Content-Type", "application/problem+json"}};
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (status == 503 || status == 507) response.headers.emplace_back("Retry-After", "1");
+  if (status == 503 || status == 507 || code == call_in_flight) response.headers.emplace_back("Retry-After", "1");
   response.body = boost::json::serialize(body);
   return response;
 }
@@ -80,7 +85,8 @@ int status_of(Code code) {
 
 http::Response problem(const Error& error, const std::string& request_id) {
   const std::string code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
-  return render(status_of(error.code), without_host_words(error.message), code, request_id, error.fields);
+  const int status = error.reason == key_reused ? 422 : status_of(error.code);
+  return render(status, without_host_words(error.message), code, request_id, error.fields);
 }
 
 http::Response problem(int status, std::string_view detail, const http::Request& request) {

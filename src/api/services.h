@@ -7,10 +7,14 @@
 #include "app/archives.h"
 #include "app/cleanups.h"
 #include "app/execution.h"
+#include "app/idempotency.h"
 #include "app/image_catalog.h"
+#include "app/keys.h"
+#include "app/people.h"
 #include "app/reconciler.h"
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
+#include "app/workspaces.h"
 
 namespace mayfly::api {
 
@@ -23,6 +27,10 @@ struct Services {
   StaleSweep& stale;
   ImageCatalog& images;
   Access& access;
+  Idempotency& idempotency;
+  People& people;
+  Keys& keys;
+  Workspaces& workspaces;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/caller.h"
+#include "ports/clock.h"
 #include "ports/store.h"
 
 namespace mayfly {
@@ -16,10 +17,13 @@ namespace mayfly {
 class Access {
  public:
   using Hash = std::function<std::string(std::string_view)>;
-  Access(Store& store, Hash hash) : store_(store), hash_(std::move(hash)) {}
+  Access(Store& store, Hash hash, const Clock& clock) : store_(store), hash_(std::move(hash)), clock_(clock) {}
 
-  /// unauthenticated for an unknown, revoked or inactive one; the message never repeats the secret.
-  Result<Caller> caller_of(const std::string& secret, const std::string& request_id);
+  /// In the workspace of that id or slug, or at the key's home when it is empty. unauthenticated for an unknown,
+  /// revoked, expired or inactive one; the message never repeats the secret. not_found for a workspace that is not
+  /// there for this key.
+  Result<Caller> caller_of(const std::string& secret, const std::string& request_id,
+                           const std::string& workspace = {});
 
   /// The one way to change keys and people while requests are served: when it returns, whoever the change shuts out is
   /// out.
@@ -30,15 +34,38 @@ class Access {
     return done;
   }
 
+  std::string hash_of(std::string_view secret) const { return hash_(secret); }
+
+  /// Writes down when keys were last used: each at most once a minute, all of them when the server stops.
+  Status flush(bool all = false);
+
  private:
-  Result<Caller> look_up(const std::string& hash);
+  struct Known {
+    Caller caller;
+    std::optional<Time> expires_at;
+  };
+  struct Use {
+    Time last{};
+    std::optional<Time> recorded;        // what the store says
+    Time recorded_at{};
+  };
+  struct Question {
+    std::string hash;
+    std::string workspace;               // as it was asked for
+    auto operator<=>(const Question&) const = default;
+  };
+
+  Result<Known> look_up(const Question& question);
+  Result<Caller> enter(Known known, const std::string& request_id);
   void forget();
 
   Store& store_;
   Hash hash_;
+  const Clock& clock_;
   std::mutex mutex_;
   std::uint64_t version_ = 0;            // of what the store says about keys and people, as far as we know
-  std::map<std::string, Caller> known_;  // as of that version
+  std::map<Question, Known> known_;      // as of that version
+  std::map<KeyId, Use> uses_;
 };
 
 }  // namespace mayfly

@@ -34,6 +34,7 @@ Result<Archived> Archiver::archive(const Sandbox& sandbox, Duration retention) {
   FAILPOINT("archive.after_verify");
   done.archive.content = *written;
   done.archive.stored_bytes = TRY(blobs_.stat(done.archive.key)).bytes;
+  bytes_archived += static_cast<std::uint64_t>(done.archive.stored_bytes);
   return done;
 }
 

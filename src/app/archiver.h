@@ -2,6 +2,8 @@
 // Writes a stopped sandbox's layer as an archive: row first, then bytes, then read back, then verified. Only a verified
 // one mints the permit to destroy the layer.
 
+#include <atomic>
+
 #include "app/installation.h"
 #include "ports/blob_store.h"
 #include "ports/clock.h"
@@ -18,6 +20,9 @@ struct Archived {
 
 class Archiver {
  public:
+  /// Compressed bytes of archives that were read back and found right in this life.
+  std::atomic<std::uint64_t> bytes_archived{0};
+
   Archiver(Store& store, Driver& driver, BlobStore& blobs, ArchiveReader& reader, Random& random,
            const Installation& installation)
       : store_(store), driver_(driver), blobs_(blobs), reader_(reader), random_(random), installation_(installation) {}

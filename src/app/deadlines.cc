@@ -136,6 +136,7 @@ Status Deadlines::fire(const std::vector<ResourceId>& ids) {
     ++lateness_.fired;
     lateness_.total += lateness;
     lateness_.longest = std::max(lateness_.longest, lateness);
+    for (std::size_t i = 0; i < Lateness::bounds.size(); ++i) lateness_.within[i] += lateness <= Lateness::bounds[i];
   }
   return {};
 }

@@ -3,6 +3,7 @@
 // in the index. Firing is one transaction that looks again: still there, still due? Only then it acts; a deadline that
 // was extended moves its wake_at to where the truth is now.
 
+#include <array>
 #include <mutex>
 #include <queue>
 #include <vector>
@@ -29,6 +30,9 @@ class Deadlines {
   struct Lateness {
     std::uint64_t fired = 0;
     Duration total{}, longest{};
+    // How many were no later than each bound; the rest were later than all.
+    static constexpr std::array bounds = {Duration(1ms), Duration(10ms), Duration(100ms), Duration(1s), Duration(10s)};
+    std::array<std::uint64_t, bounds.size()> within{};
   };
   Lateness lateness() const;
 

@@ -152,6 +152,10 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
   for (auto& finding : reconcile::compare(seen, rows)) {
     if (TRY(confirmed(driver, instance, finding))) diagnosis.findings.push_back(std::move(finding));
   }
+  for (const auto& path : TRY(driver.strangers()))
+    diagnosis.findings.push_back({Trouble::stranger, {}, {}, 0, 0,
+                                  path + " is nothing that this server makes: it is never touched, so see what it is "
+                                         "and take it out of the data folder"});
   for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
   diagnosis.archives = TRY(compare_archives(store, blobs));
   diagnosis.sandboxes = rows.size();

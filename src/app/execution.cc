@@ -22,35 +22,97 @@ void with_defaults(Command& command, const SandboxSpec& spec) {
   for (const auto& [key, value] : spec.env) command.env.emplace(key, value);
 }
 
+Error forgotten(const Outcome& outcome) {
+  return {Code::not_found,
+          "this request started process " + std::to_string(outcome.process) + " of sandbox " + outcome.resource.text +
+              ", which has ended; its result is not kept any more",
+          "process_forgotten", {}};
+}
+
+/// A container that has ended took its processes with it, and what its agent knew.
+Error container_gone(const Outcome& outcome) {
+  if (outcome.process != 0) return forgotten(outcome);
+  return {Code::conflict,
+          "this request was made before sandbox " + outcome.resource.text +
+              " was stopped, and its answer was lost: whether the command ran cannot be told any more. To run it in "
+              "any case, send it with a new Idempotency-Key",
+          "outcome_unknown", {}};
+}
+
 }  // namespace
 
 void Execution::run(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
-                    std::function<void(Result<RunResult>)> then) {
+                    Then then, const Once& once) {
   if (auto allowed = require(caller, Role::member); !allowed) return then(tl::unexpected(allowed.error()));
+  const auto first = once ? idempotency_.look(once) : std::optional<Outcome>();
+  if (!first) return then(tl::unexpected(first.error()));
+  if (*first) return run_once(caller, **first, std::move(command), wait, std::move(then), once);
+  run_first(caller, id_or_name, std::move(command), wait, std::move(then), once);
+}
+
+void Execution::run_first(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
+                          Then then, const Once& once) {
   const auto sandbox = sandboxes_.get(caller, id_or_name);
   if (!sandbox) return then(tl::unexpected(sandbox.error()));
   const auto state = sandbox->resource.state;
   if (state != State::requested && state != State::starting && state != State::resuming)
-    return run_in(caller, *sandbox, std::move(command), wait, std::move(then));
+    return run_in(caller, *sandbox, std::move(command), wait, std::move(then), once);
   sandboxes_.when_settled(caller, sandbox->resource.id, start_patience,
-                          [this, caller, command = std::move(command), wait,
-                           then = std::move(then)](Result<Sandbox> settled) {
+                          [this, caller, command = std::move(command), wait, then = std::move(then),
+                           once](Result<Sandbox> settled) {
                             if (!settled) return then(tl::unexpected(settled.error()));
-                            run_in(caller, *settled, command, wait, then);
+                            run_in(caller, *settled, command, wait, then, once);
                           });
 }
 
-void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait,
-                       std::function<void(Result<RunResult>)> then) {
+void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
+                       const Once& once) {
   if (auto fine = running(sandbox); !fine) return then(tl::unexpected(fine.error()));
+  if (once) {
+    const auto begun = idempotency_.begin(once, sandbox);
+    if (!begun) return then(tl::unexpected(begun.error()));
+    return run_once(caller, *begun, std::move(command), wait, std::move(then), once);
+  }
   with_defaults(command, sandbox.spec);
+  agent_.run(incarnation_of(sandbox, installation_), command, wait, explaining(caller, sandbox, std::move(then)));
+}
+
+/// With an intent on record. The agent starts at most one process per token, however often it is asked, so that an
+/// unknown outcome is found out by asking again; once the process is on record it is waited for by its number.
+void Execution::run_once(const Caller& caller, const Outcome& outcome, Command command, Duration wait, Then then,
+                         const Once& once) {
+  const auto sandbox = sandboxes_.get(caller, outcome.resource.text);
+  if (!sandbox) return then(tl::unexpected(sandbox.error()));
+  if (sandbox->resource.generation != outcome.generation) return then(tl::unexpected(container_gone(outcome)));
+  if (auto fine = running(*sandbox); !fine) return then(tl::unexpected(fine.error()));
+  const auto to = incarnation_of(*sandbox, installation_);
+  auto tell = explaining(caller, *sandbox, std::move(then));
+  if (outcome.process != 0) {
+    return agent_.wait(to, outcome.process, wait, [outcome, tell = std::move(tell)](Result<RunResult> result) {
+      if (!result && result.error().code == Code::not_found) return tell(tl::unexpected(forgotten(outcome)));
+      tell(std::move(result));
+    });
+  }
+  with_defaults(command, sandbox->spec);
+  command.token = outcome.token;
+  agent_.run(to, command, wait, [this, outcome, once, tell = std::move(tell)](Result<RunResult> result) {
+    if (!result) return tell(std::move(result));
+    auto known = outcome;
+    known.process = result->process.id;
+    // A row that could not be written is no loss: the agent still knows the token.
+    auto ran = std::make_shared<Result<RunResult>>(std::move(result));
+    idempotency_.note(once, known, [ran, tell](Status) { tell(std::move(*ran)); });
+  });
+}
+
+/// Counts the use until the answer, and says why there is none.
+Execution::Then Execution::explaining(const Caller& caller, const Sandbox& sandbox, Then then) {
   auto held = activity_.hold(sandbox.resource.id, Activity::exec);
-  agent_.run(incarnation_of(sandbox, installation_), command, wait,
-             [this, caller, sandbox, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
-               if (result) return then(std::move(result));
-               if (result.error().code == Code::unavailable) agent_missed();
-               then(tl::unexpected(why_cut_off(caller, sandbox, std::move(result).error())));
-             });
+  return [this, caller, sandbox, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
+    if (result) return then(std::move(result));
+    if (result.error().code == Code::unavailable) agent_missed();
+    then(tl::unexpected(why_cut_off(caller, sandbox, std::move(result).error())));
+  };
 }
 
 /// A sandbox is marked before its processes are touched, so its row knows what the agent could not tell any more.

@@ -2,6 +2,7 @@
 // Processes and files inside sandboxes: finds the right incarnation, counts the use, and hands the call to its agent.
 
 #include "app/activity.h"
+#include "app/idempotency.h"
 #include "app/sandboxes.h"
 #include "ports/agent.h"
 
@@ -9,13 +10,18 @@ namespace mayfly {
 
 class Execution {
  public:
-  Execution(Sandboxes& sandboxes, Agent& agent, ActivityLog& activity, const Installation& installation)
-      : sandboxes_(sandboxes), agent_(agent), activity_(activity), installation_(installation) {}
+  Execution(Sandboxes& sandboxes, Agent& agent, ActivityLog& activity, Idempotency& idempotency,
+            const Installation& installation)
+      : sandboxes_(sandboxes), agent_(agent), activity_(activity), idempotency_(idempotency),
+        installation_(installation) {}
 
   /// Runs a command and calls back when it ended, or still runs after `wait`. A sandbox that is starting is waited for.
   /// One that does not run any more when its agent falls silent says why: no_space, disk_limit, or conflict, state_*.
+  /// A repeat waits for the process that the first one started, under any name the sandbox has now, and starts none:
+  /// not_found, process_forgotten, when the agent remembers it no more; conflict, outcome_unknown, when nobody can tell
+  /// any more whether there was one.
   void run(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
-           std::function<void(Result<RunResult>)> then);
+           std::function<void(Result<RunResult>)> then, const Once& once = {});
 
   /// The incarnation to ask, for a use of this kind. conflict unless it is running.
   Result<Incarnation> use(const Caller& caller, const std::string& id_or_name, Activity by);
@@ -28,13 +34,20 @@ class Execution {
   std::function<void()> agent_missed = [] {};
 
  private:
-  void run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait,
-              std::function<void(Result<RunResult>)> then);
+  using Then = std::function<void(Result<RunResult>)>;
+  void run_first(const Caller& caller, const std::string& id_or_name, Command command, Duration wait, Then then,
+                 const Once& once);
+  void run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
+              const Once& once);
+  void run_once(const Caller& caller, const Outcome& outcome, Command command, Duration wait, Then then,
+                const Once& once);
+  Then explaining(const Caller& caller, const Sandbox& sandbox, Then then);
   Error why_cut_off(const Caller& caller, const Sandbox& sandbox, Error met);
 
   Sandboxes& sandboxes_;
   Agent& agent_;
   ActivityLog& activity_;
+  Idempotency& idempotency_;
   const Installation& installation_;
 };
 

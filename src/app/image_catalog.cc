@@ -18,8 +18,11 @@ Status check_image_name(std::string_view name) {
                         return std::isalnum(c) || std::string_view("._/:-").find(char(c)) != std::string_view::npos;
                       });
   if (shaped && !name.starts_with("sha256:")) return {};
-  return fail(Code::invalid,
-              "an image name has 1 to 128 letters, digits and ._/:- and begins with a letter or digit", "name_invalid");
+  return tl::unexpected(
+      Error{Code::invalid, "an image name has 1 to 128 letters, digits and ._/:- and begins with a letter or digit",
+            "name_invalid",
+            {{"name", "1 to 128 letters, digits and ._/:-, the first a letter or digit",
+              "\"" + std::string(name.substr(0, 140)) + "\""}}});
 }
 
 Status ImageCatalog::ensure_builtin() {

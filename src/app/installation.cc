@@ -5,6 +5,7 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/seat.h"
 
 namespace mayfly {
 
@@ -47,6 +48,8 @@ Result<ResourceId> ensure_default_workspace(Transaction& t, Random& random) {
 }
 
 Result<UserId> ensure_admin(Transaction& t, Random& random) {
+  // It may be called differently by now.
+  if (const auto found = TRY(t.identities().find_user(1))) return found->id;
   if (const auto found = TRY(t.identities().find_user("admin"))) return found->id;
   User admin{{new_id("usr_", t, random)}, 1, "admin", Role::admin, true, t.now()};
   TRY(t.identities().insert_user(admin));
@@ -57,14 +60,18 @@ Status ensure_key(Transaction& t, Random& random, const UserId& user, const Reso
                   const std::string& hash, const std::string& hint) {
   auto known = TRY(t.identities().find_key(hash));
   if (known && !known->revoked) return {};
-  // The key of an earlier start is no longer in anybody's hand: MAYFLY_ADMIN_KEY has replaced it.
+  // Somebody took it back by hand, and others still open the house: a restart does not give it out again.
+  if (known && !known->revoked_by.empty() && TRY(house_is_held(t))) return {};
+  // The key of an earlier start is no longer in anybody's hand: MAYFLY_ADMIN_KEY has replaced it. Those that were made
+  // by the API have a name and stay.
   for (auto key : TRY(t.identities().keys())) {
-    if (key.user != user || key.revoked) continue;
+    if (key.user != user || key.revoked || !key.name.empty()) continue;
     key.revoked = true;
     TRY(t.identities().update_key(key));
   }
   if (known) {
     known->revoked = false;
+    known->revoked_by.clear();
     return t.identities().update_key(*known);
   }
   return t.identities().insert_key({{new_id("key_", t, random)}, user, workspace, hash, hint, t.now(), false});

@@ -59,6 +59,7 @@ Status Reconciler::mend(const Finding& finding) {
     // Files are destroyed with a permit or not at all; these have none, so they are told of and kept. And what is
     // missing only people can bring back.
     case Trouble::leftover: case Trouble::old_layer: case Trouble::files_missing: case Trouble::image_missing:
+    case Trouble::stranger:
       return {};
   }
   return {};
@@ -100,6 +101,8 @@ Status Reconciler::quarantine(const Uuid& uid, int generation, int layer) {
     row.lifetime.generation = row.resource.generation;
     set_state(row, State::stopping);
     lifetime::halt(row.lifetime, State::stopping, quarantine_retention, t.moment(), installation_.down);
+    // Its files were seen, so they must be there until it is deleted, as those of one that was started here.
+    if (layer > 0) row.started_at = t.now();
     row.ending = Ending{"orphan", "system:reconciler", t.now()};
     row.work.next_attempt_at = t.now();
     TRY(t.sandboxes().insert(row));

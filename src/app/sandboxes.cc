@@ -19,13 +19,16 @@ std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.sub
 
 }  // namespace
 
-Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish) {
+Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const Once& once) {
   TRY(require(caller, Role::member));
   if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
   if (before_create_) TRY(before_create_());
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
+    if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
-      return fail(Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at), "at_in_the_past");
+      return tl::unexpected(Error{Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at),
+                                  "at_in_the_past",
+                                  {{"lifetime.at", "a time to come", format(*wish.lifetime.at)}}});
     NewSandbox filled = wish;
     if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
     TRY(resolve_image(t, filled.spec));
@@ -46,6 +49,7 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish) {
     sandbox.work.next_attempt_at = t.now();
     TRY(t.sandboxes().insert(sandbox));
     TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource, {{"image", sandbox.spec.image}}));
+    TRY(remember(t, once, {.resource = sandbox.resource.id}));
     t.wakes.work(lane_of(sandbox));
     t.wakes.deadline_at(sandbox.lifetime.wake_at);
     return sandbox;
@@ -134,11 +138,11 @@ Result<std::vector<Sandbox>> Sandboxes::list(const Caller& caller, SandboxFilter
 }
 
 void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
-                       std::function<void(Result<lifetime::Extended>)> then) {
+                       std::function<void(Result<lifetime::Extended>)> then, const Once& once) {
   auto answer = std::make_shared<Result<lifetime::Extended>>();
   store_.submit(
-      [this, caller, id_or_name, wish, answer](Transaction& t) -> Status {
-        *answer = extend_in(t, caller, id_or_name, wish);
+      [this, caller, id_or_name, wish, once, answer](Transaction& t) -> Status {
+        *answer = extend_in(t, caller, id_or_name, wish, once);
         return *answer ? Status() : Status(tl::unexpected(answer->error()));
       },
       [answer, then = std::move(then)](Status status) {
@@ -147,21 +151,28 @@ void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, cons
 }
 
 Result<lifetime::Extended> Sandboxes::extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
-                                                const lifetime::Extension& wish) const {
+                                                const lifetime::Extension& wish, const Once& once) const {
   TRY(require(caller, Role::member));
+  if (const auto first = TRY(recall(t, once)))
+    return lifetime::Extended{first->expires_at, first->limit_at, first->clamped};
   Sandbox sandbox = TRY(find(t, caller, id_or_name));
   if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(id_or_name));
   auto extended = lifetime::extend(sandbox.lifetime, wish, t.moment(), installation_.down);
   if (!extended) return tl::unexpected(in_context("sandbox " + sandbox.resource.id.text, extended.error()));
   TRY(t.lifetimes().update(sandbox.lifetime));
   t.wakes.deadline_at(sandbox.lifetime.wake_at);
+  TRY(remember(t, once, {.resource = sandbox.resource.id,
+                         .expires_at = extended->expires_at,
+                         .limit_at = extended->limit_at,
+                         .clamped = extended->clamped}));
   return extended;
 }
 
 Result<Sandbox> Sandboxes::set_lifetime(const Caller& caller, const std::string& id_or_name,
-                                        const std::function<void(LifetimePolicy&)>& change) {
+                                        const std::function<void(LifetimePolicy&)>& change, const Once& once) {
   TRY(require(caller, Role::member));
   return store_.write([&](Transaction& t) -> Result<Sandbox> {
+    if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
     if (sandbox.resource.state == State::deleting || sandbox.resource.state == State::gone)
       return fail(Code::conflict, "sandbox " + sandbox.resource.id.text + " is " +
@@ -176,6 +187,7 @@ Result<Sandbox> Sandboxes::set_lifetime(const Caller& caller, const std::string&
     t.wakes.deadline_at(sandbox.lifetime.wake_at);
     TRY(audit(t, random_, caller, "sandbox.lifetime_set", sandbox.resource,
               {{"expires_at", sandbox.lifetime.expires_at ? format(*sandbox.lifetime.expires_at) : "never"}}));
+    TRY(remember(t, once, {.resource = sandbox.resource.id}));
     return sandbox;
   });
 }
@@ -201,36 +213,42 @@ Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why
   return t.sandboxes().update(sandbox);
 }
 
-Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_name, Move move, std::string event) {
+Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_name, const Once& once, Move move,
+                                std::string event) {
   TRY(require(caller, Role::member));
   return store_.write([&](Transaction& t) -> Result<Sandbox> {
+    if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
     TRY(apply_move(t, sandbox, move, {"request", caller.actor, t.now()}, installation_));
     TRY(audit(t, random_, caller, event, sandbox.resource));
+    TRY(remember(t, once, {.resource = sandbox.resource.id}));
     return sandbox;
   });
 }
 
-Result<Sandbox> Sandboxes::pause(const Caller& caller, const std::string& id_or_name) {
-  return move(caller, id_or_name, Move::ask_pause, "sandbox.pause_accepted");
+Result<Sandbox> Sandboxes::pause(const Caller& caller, const std::string& id_or_name, const Once& once) {
+  return move(caller, id_or_name, once, Move::ask_pause, "sandbox.pause_accepted");
 }
-Result<Sandbox> Sandboxes::resume(const Caller& caller, const std::string& id_or_name) {
-  return move(caller, id_or_name, Move::ask_resume, "sandbox.resume_accepted");
+Result<Sandbox> Sandboxes::resume(const Caller& caller, const std::string& id_or_name, const Once& once) {
+  return move(caller, id_or_name, once, Move::ask_resume, "sandbox.resume_accepted");
 }
-Result<Sandbox> Sandboxes::stop(const Caller& caller, const std::string& id_or_name) {
-  return move(caller, id_or_name, Move::ask_stop, "sandbox.stop_accepted");
+Result<Sandbox> Sandboxes::stop(const Caller& caller, const std::string& id_or_name, const Once& once) {
+  return move(caller, id_or_name, once, Move::ask_stop, "sandbox.stop_accepted");
 }
-Result<Sandbox> Sandboxes::start(const Caller& caller, const std::string& id_or_name) {
-  return move(caller, id_or_name, Move::ask_start, "sandbox.start_accepted");
+Result<Sandbox> Sandboxes::start(const Caller& caller, const std::string& id_or_name, const Once& once) {
+  return move(caller, id_or_name, once, Move::ask_start, "sandbox.start_accepted");
 }
 
 Result<DeletionAccepted> Sandboxes::remove(const Caller& caller, const std::string& id_or_name,
-                                           const DeleteRequest& request) {
+                                           const DeleteRequest& request, const Once& once) {
   TRY(require(caller, Role::member));
   auto accepted = store_.write([&](Transaction& t) -> Result<DeletionAccepted> {
+    if (const auto first = TRY(recall(t, once)))
+      return DeletionAccepted{first->task, TRY(t.sandboxes().get(first->resource))};
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
     if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(id_or_name));
     const auto task = TRY(deletion_.begin(t, caller, sandbox, request));
+    TRY(remember(t, once, {.resource = sandbox.resource.id, .task = task}));
     return DeletionAccepted{task, TRY(t.sandboxes().get(sandbox.resource.id))};
   });
   FAILPOINT("delete_sandbox.after_commit");

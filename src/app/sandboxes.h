@@ -1,9 +1,12 @@
 #pragma once
 // What people do with sandboxes. Every function is one transaction: load, decide, save; effects follow in the worker.
+// Those that change something take a Once: a repeat of the same request changes nothing more and answers with the ids
+// and times of the first one, and with the sandbox as it is now.
 
 #include <functional>
 
 #include "app/deletion.h"
+#include "app/idempotency.h"
 #include "app/waiting.h"
 #include "core/sandbox.h"
 
@@ -32,7 +35,7 @@ class Sandboxes {
 
   /// The record of a sandbox that a worker now starts. conflict: the name is taken. not_found: no such image (the
   /// message lists the known ones) or archive. no_space: the disk is below its watermark.
-  Result<Sandbox> create(const Caller& caller, NewSandbox wish);
+  Result<Sandbox> create(const Caller& caller, NewSandbox wish, const Once& once = {});
 
   /// By id, or by name: the living one, else the newest tombstone. Gone ones are found by id until they are purged.
   Result<Sandbox> get(const Caller& caller, const std::string& id_or_name);
@@ -40,16 +43,17 @@ class Sandboxes {
 
   /// Nothing blocks: this is the hottest write. `then` runs once, on any thread, after the commit.
   void extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
-              std::function<void(Result<lifetime::Extended>)> then);
+              std::function<void(Result<lifetime::Extended>)> then, const Once& once = {});
   Result<Sandbox> set_lifetime(const Caller& caller, const std::string& id_or_name,
-                               const std::function<void(LifetimePolicy&)>& change);
+                               const std::function<void(LifetimePolicy&)>& change, const Once& once = {});
 
-  Result<Sandbox> pause(const Caller& caller, const std::string& id_or_name);
-  Result<Sandbox> resume(const Caller& caller, const std::string& id_or_name);
-  Result<Sandbox> stop(const Caller& caller, const std::string& id_or_name);
-  Result<Sandbox> start(const Caller& caller, const std::string& id_or_name);
+  Result<Sandbox> pause(const Caller& caller, const std::string& id_or_name, const Once& once = {});
+  Result<Sandbox> resume(const Caller& caller, const std::string& id_or_name, const Once& once = {});
+  Result<Sandbox> stop(const Caller& caller, const std::string& id_or_name, const Once& once = {});
+  Result<Sandbox> start(const Caller& caller, const std::string& id_or_name, const Once& once = {});
 
-  Result<DeletionAccepted> remove(const Caller& caller, const std::string& id_or_name, const DeleteRequest& request);
+  Result<DeletionAccepted> remove(const Caller& caller, const std::string& id_or_name, const DeleteRequest& request,
+                                  const Once& once = {});
 
   /// Calls back with the sandbox as soon as no transition is under way, or as it is when `patience` has passed.
   void when_settled(const Caller& caller, const ResourceId& id, Duration patience,
@@ -60,13 +64,14 @@ class Sandboxes {
 
  private:
   Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
-                                       const lifetime::Extension& wish) const;
+                                       const lifetime::Extension& wish, const Once& once) const;
   void show_effective_expiry(Transaction& t, Sandbox& sandbox) const;
   Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
   Status fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const;
   Status resolve_image(Transaction& t, SandboxSpec& spec) const;
   Status release_if_past_due(Transaction& t, const Caller& caller, const std::string& name) const;
-  Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, lifecycle::Move move, std::string event);
+  Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, const Once& once, lifecycle::Move move,
+                       std::string event);
 
   Store& store_;
   const Deletion& deletion_;

@@ -40,6 +40,7 @@ Result<Commit> Transitions::start(const Sandbox& sandbox) {
     return tl::unexpected(begun.error());
   }
   auto started = std::move(*begun);
+  if (!started.caveats.empty()) started_with_caveats(sandbox, started.caveats);
   FAILPOINT("start_sandbox.after_effect");
   return Commit([this, id = sandbox.resource.id, caveats = std::move(started.caveats)](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(id));

@@ -2,6 +2,8 @@
 // What each transitional state of a sandbox asks for: starting, pausing, resuming and stopping. The row in that state
 // is the intent; here are the effect and the record of it.
 
+#include <functional>
+
 #include "app/steps.h"
 
 namespace mayfly {
@@ -16,6 +18,10 @@ class Transitions {
 
   /// What an attempt that failed means: tried again later, or given up. Runs in the recording transaction.
   Status failed(Transaction& t, Sandbox sandbox, const Error& error);
+
+  /// Called after each start that the host could not make all as asked.
+  std::function<void(const Sandbox&, const std::vector<std::string>& caveats)> started_with_caveats =
+      [](const Sandbox&, const std::vector<std::string>&) {};
 
  private:
   Result<Commit> start(const Sandbox& sandbox);

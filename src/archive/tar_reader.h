@@ -8,6 +8,8 @@ namespace mayfly {
 class TarReader : public ArchiveReader {
  public:
   Result<ManifestSummary> read_back(Source& tar, Source* manifest) override;
+  std::unique_ptr<Source> plain(std::unique_ptr<Source> tar) override;
+  Result<ArchivedFile> file(std::unique_ptr<Source> tar, const std::string& path) override;
 };
 
 }  // namespace mayfly

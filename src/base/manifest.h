@@ -11,11 +11,15 @@ namespace mayfly {
 /// Exact names below the sandbox's root that the user does not want archived ("/var/cache"); a folder means all of it.
 using Exclusions = std::vector<std::string>;
 
+/// So many of what was left out are named; the rest is counted.
+constexpr std::size_t most_left_out_paths = 100;
+
 struct ManifestSummary {
   std::string digest;             // SHA-256 of the manifest's lines, hex
   std::int64_t entries = 0;       // lines
   std::int64_t content_bytes = 0; // apparent sizes of the regular files
   std::int64_t left_out = 0;      // sockets, FIFOs and devices, which the tar does not hold: told by packing only
+  std::vector<std::string> left_out_paths{};   // the first of them, as a manifest spells paths
   bool operator==(const ManifestSummary&) const = default;
 };
 

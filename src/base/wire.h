@@ -25,6 +25,7 @@ constexpr std::size_t log_limit = 1 << 20;         // bytes kept of each stream 
 constexpr std::size_t process_limit = 1024;        // running at a time
 constexpr std::size_t ended_limit = 128;           // ended ones that are remembered
 constexpr std::size_t argument_limit = 16'384;     // arguments of one command
+constexpr std::size_t token_limit = 4096;          // tokens of commands that are remembered
 constexpr std::size_t variable_limit = 4096;       // environment variables of one command
 
 enum class Kind : std::uint8_t {
@@ -45,6 +46,7 @@ enum class Operation : std::uint16_t {
   wait = 6,
   signal = 7,
   log = 8,
+  run_once = 9,
   stat = 20,
   list = 21,
   tree = 22,

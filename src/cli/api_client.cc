@@ -41,6 +41,8 @@ Result<std::string> key_in(const std::string& file) {
 http::Headers headers_for(const Target& target) {
   http::Headers headers = {{"Accept", "application/json"}};
   if (!target.key.empty()) headers.emplace_back("Authorization", "Bearer " + target.key);
+  if (const auto workspace = variable("MAYFLY_WORKSPACE"); !workspace.empty())
+    headers.emplace_back("X-Mayfly-Workspace", workspace);
   return headers;
 }
 

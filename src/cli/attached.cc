@@ -66,15 +66,15 @@ Followed follow(const Target& target, const std::string& sandbox, const std::str
   return followed;
 }
 
-void tell_dropped(Session& session, const char* stream, double dropped) {
-  if (dropped > 0)
-    note(session,
-         bytes(dropped) + " of " + stream +
-             " are missing: only the newest MiB is kept. Write so much to a file, and fetch it with mayfly cp");
+void tell_dropped(Session& session, json::object& process, const char* stream, double dropped) {
+  if (dropped <= 0) return;
+  process[std::string(stream) + "_dropped"] = dropped;
+  note(session, bytes(dropped) + " of " + stream +
+                    " are missing: only the newest MiB is kept. Write so much to a file, and fetch it with mayfly cp");
 }
 
 /// The whole answer is here; only what JSON could not carry is asked for again.
-json::object finish(Session& session, const std::string& sandbox, const Answer& answer) {
+json::object finish(Session& session, const std::string& sandbox, Answer answer) {
   for (const bool from_stderr : {false, true}) {
     const char* stream = from_stderr ? "stderr" : "stdout";
     auto& to = from_stderr ? session.err : session.out;
@@ -84,7 +84,7 @@ json::object finish(Session& session, const std::string& sandbox, const Answer& 
       if (const auto raw = session.api.call("read the output", {.path = path})) text = raw->body;
     }
     to.write(text);
-    tell_dropped(session, stream, number_at(answer.body, std::string(stream) + "_dropped").value_or(0));
+    tell_dropped(session, answer.body, stream, number_at(answer.body, std::string(stream) + "_dropped").value_or(0));
   }
   return answer.body;
 }
@@ -134,9 +134,9 @@ Result<json::object> run_attached(Session& session, const std::string& sandbox, 
   TRY(out.status);
   TRY(err.status);
 
-  const auto ended = TRY(session.api.get("get process " + id, path_to(processes_path(sandbox), {id})));
-  tell_dropped(session, "stdout", number_at(ended.body, "stdout_bytes").value_or(0) - double(out.bytes));
-  tell_dropped(session, "stderr", number_at(ended.body, "stderr_bytes").value_or(0) - double(err.bytes));
+  auto ended = TRY(session.api.get("get process " + id, path_to(processes_path(sandbox), {id})));
+  tell_dropped(session, ended.body, "stdout", number_at(ended.body, "stdout_bytes").value_or(0) - double(out.bytes));
+  tell_dropped(session, ended.body, "stderr", number_at(ended.body, "stderr_bytes").value_or(0) - double(err.bytes));
   return ended.body;
 }
 

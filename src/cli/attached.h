@@ -11,7 +11,8 @@ namespace mayfly::cli {
 /// A name no other process of the sandbox has: by it the command is found while it still runs.
 std::string unique_name(const std::string& prefix);
 
-/// Runs it to its end and passes its output on; the process as it ended. `body` is a request to exec, with a name.
+/// Runs it to its end and passes its output on; the process as it ended, where bytes that did not come are told of by
+/// `stdout_dropped` and `stderr_dropped`. `body` is a request to exec, with a name.
 /// A reader of the output who leaves ends it.
 Result<json::object> run_attached(Session& session, const std::string& sandbox, json::object body);
 

@@ -27,12 +27,14 @@ constexpr const char* about_the_rest =
     "Environment:\n"
     "  MAYFLY_URL       the server; http://127.0.0.1:7070 without one\n"
     "  MAYFLY_API_KEY   the key to ask with\n"
+    "  MAYFLY_WORKSPACE where to act, by id or slug; the home of the key without one\n"
     "  NO_COLOR         no colours, also on a terminal\n"
     "\n"
     "Exit codes:\n"
     "  0 done   1 the operation failed, or doctor found something   2 wrong usage   3 no such thing\n"
     "  4 its state forbids this   5 not authenticated or not allowed   6 the server cannot be reached\n"
-    "  7 accepted, but not done in the time that was waited   exec and run: the command's own";
+    "  7 accepted, but not done in the time that was waited   exec and run: the command's own, or\n"
+    "  8 when not all of its output came; the last line on stderr then tells the command's own";
 
 /// Everything a command line can hold, and the command that was chosen.
 struct CommandLine {
@@ -46,6 +48,8 @@ struct CommandLine {
   RemoveOptions remove;
   StaleOptions stale;
   LifetimeOptions lifetime;
+  ArchiveOptions archive;
+  PeopleOptions people;
   std::string subject, second, third;
   std::function<Result<int>(Session&)> chosen;
 };
@@ -71,6 +75,8 @@ void add_create(CLI::App* app, CreateOptions& into) {
       ->expected(1)
       ->take_all()
       ->type_name("P");
+  app->add_option("--network", into.network, "none, or outbound: the internet, and nothing private")
+      ->check(CLI::IsMember({"none", "outbound"}));
   add_lifetime(app, into.lifetime);
 }
 
@@ -90,6 +96,8 @@ class Tree {
     processes();
     cleanups();
     archives();
+    people();
+    workspaces();
     server();
   }
   CLI::App& app() { return app_; }
@@ -125,6 +133,9 @@ class Tree {
   void processes();
   void cleanups();
   void archives();
+  void people();
+  void keys();
+  void workspaces();
   void server();
 
   CommandLine& line_;
@@ -258,13 +269,36 @@ void Tree::archives() {
   auto* archive = group("archive", "what deleted sandboxes have left");
   auto* ls = add(archive, "ls", "list archives", [&l](Session& s) { return list_archives(s, l.list); });
   ls->add_option("--sandbox", l.list.sandbox, "only of that sandbox")->type_name("ID");
+  ls->add_option("--state", l.list.states, "only those in that state, may be repeated; active without one")
+      ->expected(1)
+      ->take_all();
   ls->add_flag("--all", l.list.all, "every page, not only the newest");
   needs(add(archive, "get", "show one archive", [&l](Session& s) { return get_archive(s, l.subject); }), "ARCHIVE");
   needs(add(archive, "rm", "delete an archive", [&l](Session& s) { return remove_archive(s, l.subject); }), "ARCHIVE");
-  auto* download = add(archive, "download", "fetch its tar.zst",
-                       [&l](Session& s) { return download_archive(s, l.subject, l.second); });
+  needs(add(archive, "verify", "read its bytes back and compare them with its manifest",
+            [&l](Session& s) { return verify_archive(s, l.subject); }),
+        "ARCHIVE");
+  auto* expiry = add(archive, "expiry", "say when it ends",
+                     [&l](Session& s) { return set_archive_expiry(s, l.subject, l.archive); });
+  needs(expiry, "ARCHIVE");
+  expiry->add_option("--retention", l.archive.retention, "so long after it was made, or never")->type_name("D");
+  expiry->add_option("--at", l.archive.at, "at that time")->type_name("TIME");
+  auto* keep = add(archive, "keep", "let it be kept for longer",
+                   [&l](Session& s) { return keep_archive(s, l.subject, l.second, l.third); });
+  needs(keep, "ARCHIVE");
+  keep->add_option("D", l.second, "how much longer");
+  keep->add_option("--until", l.third, "until when at least")->type_name("TIME");
+  auto* files = add(archive, "files", "list what it holds, without fetching it",
+                    [&l](Session& s) { return list_archive_files(s, l.subject, l.archive); });
+  needs(files, "ARCHIVE");
+  files->add_option("PATH", l.archive.path, "only what lies there and below");
+  files->add_flag("--all", l.archive.all, "every page, not only the first");
+  auto* download = add(archive, "download", "fetch its tar.zst, or one file of it",
+                       [&l](Session& s) { return download_archive(s, l.subject, l.archive); });
   needs(download, "ARCHIVE");
-  download->add_option("-o,--output", l.second, "ARCHIVE.tar.zst without one; - is stdout")->type_name("FILE");
+  download->add_option("--path", l.archive.path, "that file only")->type_name("PATH");
+  download->add_flag("--tar", l.archive.plain_tar, "without the compression");
+  download->add_option("-o,--output", l.archive.file, "ARCHIVE.tar.zst without one; - is stdout")->type_name("FILE");
 
   auto* restore = add(&app_, "restore", "make a sandbox whose files begin as an archive",
                       [&l](Session& s) { return create(s, l.create); });
@@ -281,6 +315,85 @@ void Tree::archives() {
   import->add_option("--name", l.second, "what it is to be called here")->required();
   needs(add(image, "rm", "remove an image that nothing uses", [&l](Session& s) { return remove_image(s, l.subject); }),
         "NAME");
+}
+
+void Tree::people() {
+  auto& l = line_;
+  auto& p = line_.people;
+  auto* user = group("user", "who may use this server; for admins");
+  auto* ls = add(user, "ls", "list users", [&p](Session& s) { return list_users(s, p); });
+  ls->add_flag("--all", p.all, "every page, not only the newest");
+  auto* create = add(user, "create", "add a user", [&p](Session& s) { return create_user(s, p); });
+  create->add_option("NAME", p.name)->required();
+  create->add_option("--role", p.role, "reader, member (without it) or admin");
+  auto* set = add(user, "set", "change a user", [&l](Session& s) { return set_user(s, l.subject, l.people); });
+  needs(set, "USER");
+  set->add_option("--name", p.name, "call them so from now on");
+  set->add_option("--role", p.role, "reader, member or admin");
+  set->add_option("--active", p.active, "no shuts them out, yes lets them in again")
+      ->check(CLI::IsMember({"yes", "no"}));
+  needs(add(user, "rm", "shut a user out and revoke all their keys",
+            [&l](Session& s) { return remove_user(s, l.subject); }),
+        "USER");
+  keys();
+}
+
+void Tree::keys() {
+  auto& l = line_;
+  auto& p = line_.people;
+  auto* key = group("key", "what calls are made with");
+  auto* ls = add(key, "ls", "list your keys; for an admin all", [&p](Session& s) { return list_keys(s, p); });
+  ls->add_option("--user", p.user, "only of that user");
+  ls->add_flag("--all", p.all, "every page, not only the newest");
+  auto* create = add(key, "create", "make a key; its secret goes to stdout, this once",
+                     [&p](Session& s) { return create_key(s, p); });
+  create->add_option("NAME", p.name, "what it is for")->required();
+  create->add_option("--user", p.user, "whose; yours without it");
+  create->add_option("--role", p.role, "at most reader, member or admin; as its user without it");
+  create->add_option("--workspace", p.workspace, "where its calls act unless they say otherwise");
+  create->add_option("--only", p.workspaces, "a workspace it is limited to, may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("WORKSPACE");
+  create->add_option("--scope", p.scopes, "read, sandboxes or admin, may be repeated; all without it")
+      ->expected(1)
+      ->take_all();
+  create->add_option("--ttl", p.ttl, "it expires after this long")->type_name("D");
+  create->add_option("--expires-at", p.expires_at, "it expires at that time")->type_name("TIME");
+  needs(add(key, "rm", "revoke a key", [&l](Session& s) { return revoke_key(s, l.subject); }), "KEY");
+}
+
+void Tree::workspaces() {
+  auto& l = line_;
+  auto& p = line_.people;
+  auto* workspace = group("workspace", "walls between people");
+  auto* ls = add(workspace, "ls", "list workspaces", [&p](Session& s) { return list_workspaces(s, p); });
+  ls->add_flag("--all", p.all, "every page, not only the newest");
+  const auto always = [&p](CLI::App* app) {
+    app->add_option("--always-archive", p.always_archive, "yes: a delete without an archive makes one all the same")
+        ->check(CLI::IsMember({"yes", "no"}));
+  };
+  auto* create = add(workspace, "create", "make a workspace", [&p](Session& s) { return create_workspace(s, p); });
+  create->add_option("SLUG", p.slug, "lower-case letters, digits and hyphens")->required();
+  always(create);
+  auto* set = add(workspace, "set", "change a workspace",
+                  [&l](Session& s) { return set_workspace(s, l.subject, l.people); });
+  needs(set, "WORKSPACE");
+  set->add_option("--slug", p.slug, "call it so from now on");
+  always(set);
+  auto* members =
+      add(workspace, "members", "list its members", [&l](Session& s) { return list_members(s, l.subject, l.people); });
+  needs(members, "WORKSPACE");
+  members->add_flag("--all", p.all, "every page, not only the newest");
+  auto* put = add(workspace, "add", "make a user a member, or change their role there",
+                  [&l](Session& s) { return put_member(s, l.subject, l.second, l.people.role); });
+  needs(put, "WORKSPACE");
+  put->add_option("USER", l.second)->required();
+  put->add_option("--role", p.role, "reader, member (without it) or admin; never more than the user's own");
+  auto* remove = add(workspace, "remove", "end a membership",
+                     [&l](Session& s) { return remove_member(s, l.subject, l.second); });
+  needs(remove, "WORKSPACE");
+  remove->add_option("USER", l.second)->required();
 }
 
 void Tree::server() {

@@ -26,7 +26,7 @@ struct LifetimeOptions {
 };
 
 struct CreateOptions {
-  std::string image, name, restore_from, workdir;
+  std::string image, name, restore_from, workdir, network;
   std::vector<std::string> labels, env;   // "k=v"
   double cpus = 0;                        // 0: the server's default, as for the next three
   std::int64_t memory_mb = 0, pids = 0, disk_mb = 0;
@@ -73,6 +73,18 @@ struct StaleOptions {
   bool apply = false, no_archive = false;
 };
 
+struct ArchiveOptions {
+  std::string file, path, retention, at;
+  bool plain_tar = false, all = false;
+};
+
+/// Of users, keys and workspaces; an empty one was not given.
+struct PeopleOptions {
+  std::string name, role, user, workspace, ttl, expires_at, slug, always_archive, active;
+  std::vector<std::string> workspaces, scopes;
+  bool all = false;
+};
+
 // commands_sandbox.cc
 Result<int> create(Session& session, const CreateOptions& options);
 Result<int> list_sandboxes(Session& session, const ListOptions& options);
@@ -105,10 +117,32 @@ Result<int> doctor(Session& session);
 Result<int> list_archives(Session& session, const ListOptions& options);
 Result<int> get_archive(Session& session, const std::string& archive);
 Result<int> remove_archive(Session& session, const std::string& archive);
-Result<int> download_archive(Session& session, const std::string& archive, const std::string& file);
+Result<int> download_archive(Session& session, const std::string& archive, const ArchiveOptions& options);
+Result<int> list_archive_files(Session& session, const std::string& archive, const ArchiveOptions& options);
+Result<int> verify_archive(Session& session, const std::string& archive);
+Result<int> set_archive_expiry(Session& session, const std::string& archive, const ArchiveOptions& options);
+Result<int> keep_archive(Session& session, const std::string& archive, const std::string& by, const std::string& until);
 Result<int> list_images(Session& session);
 Result<int> import_image(Session& session, const std::string& path, const std::string& name);
 Result<int> remove_image(Session& session, const std::string& name);
+
+// commands_people.cc
+Result<int> list_users(Session& session, const PeopleOptions& options);
+Result<int> create_user(Session& session, const PeopleOptions& options);
+Result<int> set_user(Session& session, const std::string& user, const PeopleOptions& options);
+Result<int> remove_user(Session& session, const std::string& user);
+Result<int> list_keys(Session& session, const PeopleOptions& options);
+Result<int> create_key(Session& session, const PeopleOptions& options);
+Result<int> revoke_key(Session& session, const std::string& key);
+
+// commands_workspace.cc
+Result<int> list_workspaces(Session& session, const PeopleOptions& options);
+Result<int> create_workspace(Session& session, const PeopleOptions& options);
+Result<int> set_workspace(Session& session, const std::string& workspace, const PeopleOptions& options);
+Result<int> list_members(Session& session, const std::string& workspace, const PeopleOptions& options);
+Result<int> put_member(Session& session, const std::string& workspace, const std::string& user,
+                       const std::string& role);
+Result<int> remove_member(Session& session, const std::string& workspace, const std::string& user);
 
 // Shared by them, in shared.cc.
 

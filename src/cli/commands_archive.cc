@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/local_files.h"
+#include "cli/sandbox_body.h"
 #include "cli/table.h"
 
 namespace mayfly::cli {
@@ -33,14 +34,24 @@ std::string card_of(const json::object& archive, const Paper& paper) {
                      ", stored as " + bytes(number_at(archive, "stored_bytes")));
   if (const auto left_out = number_at(archive, "left_out"); left_out && *left_out > 0)
     add("left out", text_at(archive, "left_out") + " devices, sockets and pipes");
+  for (const auto& path : array_at(archive, "left_out_paths"))
+    if (path.is_string()) add("", std::string(path.as_string()));
   moment("created", "created_at");
   moment("verified", "verified_at");
+  add("damage", text_at(archive, "verify_error"));
   moment("expires", "expires_at");
   return card.render(paper);
 }
 
-Status fetch(Session& session, const std::string& archive, const std::function<bool(std::string_view)>& take) {
-  http::ClientRequest request{.path = path_to(archives_path, {archive, "content"}), .timeout = no_timeout};
+std::string download_path(const std::string& archive, const ArchiveOptions& options) {
+  if (!options.path.empty()) return path_to(archives_path, {archive, "content"}, {{"path", options.path}});
+  if (options.plain_tar) return path_to(archives_path, {archive, "download"}, {{"format", "tar"}});
+  return path_to(archives_path, {archive, "content"});
+}
+
+Status fetch(Session& session, const std::string& archive, const ArchiveOptions& options,
+             const std::function<bool(std::string_view)>& take) {
+  http::ClientRequest request{.path = download_path(archive, options), .timeout = no_timeout};
   request.download = take;
   TRY(session.api.call("download archive " + archive, request));
   return {};
@@ -51,6 +62,7 @@ Status fetch(Session& session, const std::string& archive, const std::function<b
 Result<int> list_archives(Session& session, const ListOptions& options) {
   Query query;
   if (!options.sandbox.empty()) query.emplace_back("sandbox", options.sandbox);
+  for (const auto& state : options.states) query.emplace_back("state", state);
   const auto found = TRY(session.api.list("list archives", archives_path, query, options.all || session.json));
   Table table({{"ID"}, {"SANDBOX", 12}, {"STATE"}, {"STORED", 0, true}, {"CREATED"}, {"EXPIRES"}, {"IMAGE", 8}});
   const auto now = wall_now();
@@ -77,18 +89,81 @@ Result<int> remove_archive(Session& session, const std::string& archive) {
   return exit_ok;
 }
 
-Result<int> download_archive(Session& session, const std::string& archive, const std::string& file) {
-  if (file == "-") {
-    TRY(fetch(session, archive, [&](std::string_view piece) { return session.out.write(piece); }));
+Result<int> download_archive(Session& session, const std::string& archive, const ArchiveOptions& options) {
+  if (options.file == "-") {
+    TRY(fetch(session, archive, options, [&](std::string_view piece) { return session.out.write(piece); }));
     return exit_ok;
   }
-  const std::filesystem::path to = file.empty() ? archive + ".tar.zst" : file;
+  std::filesystem::path to = options.file;
+  if (to.empty() && !options.path.empty()) to = std::filesystem::path(options.path).filename();
+  if (to.empty()) to = archive + (options.plain_tar ? ".tar" : ".tar.zst");
   auto written = TRY(NewFile::beside(to));
-  TRY(fetch(session, archive, [&](std::string_view piece) { return written.write(piece); }));
+  TRY(fetch(session, archive, options, [&](std::string_view piece) { return written.write(piece); }));
   TRY(written.keep(0600));
   const json::object summary = {{"id", archive}, {"file", to.string()}, {"bytes", written.size()}};
   if (session.json) session.out.line(boost::json::serialize(summary));
   else session.out.line(to.string() + "  " + bytes(static_cast<double>(written.size())));
+  return exit_ok;
+}
+
+Result<int> list_archive_files(Session& session, const std::string& archive, const ArchiveOptions& options) {
+  Query query;
+  if (!options.path.empty()) query.emplace_back("path", options.path);
+  const auto found = TRY(session.api.list("list the files of archive " + archive,
+                                          path_to(archives_path, {archive, "files"}), query,
+                                          options.all || session.json));
+  Table table({{"TYPE"}, {"SIZE", 0, true}, {"PATH", 20}, {"TARGET", 8}});
+  for (const auto& value : found.items) {
+    const auto& entry = value.as_object();
+    table.add({text_at(entry, "type"), bytes(number_at(entry, "size")), text_at(entry, "path"),
+               text_at(entry, "target")});
+  }
+  show_list(session, found, table.render(session.out.paper()), false);
+  if (found.more && !session.json) note(session, "there are more; --all shows every one");
+  return exit_ok;
+}
+
+Result<int> verify_archive(Session& session, const std::string& archive) {
+  const auto answer = TRY(session.api.send("verify archive " + archive, "POST",
+                                           path_to(archives_path, {archive, "verify"}), {}, no_timeout));
+  const bool intact = flag_at(answer.body, "intact");
+  show(session, answer, archive + (intact ? "  intact  " + bytes(number_at(answer.body, "stored_bytes"))
+                                          : "  DAMAGED  " + text_at(answer.body, "verify_error")) + "\n");
+  return intact ? exit_ok : exit_failed;
+}
+
+namespace {
+
+void show_end(Session& session, const std::string& archive, const Answer& answer) {
+  const auto ends = time_at(answer.body, "expires_at");
+  show(session, answer, archive + "  " + (ends ? "expires " + plain(ends) + "  (" + relative(ends, wall_now()) + ")"
+                                               : "is kept for ever") + "\n");
+}
+
+}  // namespace
+
+Result<int> set_archive_expiry(Session& session, const std::string& archive, const ArchiveOptions& options) {
+  if (options.retention.empty() == options.at.empty())
+    return fail(Code::invalid, "expiry: give either --retention or --at");
+  json::object body;
+  if (!options.at.empty()) body["expires_at"] = options.at;
+  else if (options.retention == "never") body["retention_seconds"] = nullptr;
+  else body["retention_seconds"] = TRY(seconds_of("--retention", options.retention));
+  const auto answer = TRY(session.api.send("set the end of archive " + archive, "PUT",
+                                           path_to(archives_path, {archive, "expiry"}), body));
+  show_end(session, archive, answer);
+  return exit_ok;
+}
+
+Result<int> keep_archive(Session& session, const std::string& archive, const std::string& by,
+                         const std::string& until) {
+  if (by.empty() == until.empty()) return fail(Code::invalid, "keep: give either a duration or --until");
+  json::object body;
+  if (!until.empty()) body["until"] = until;
+  else body["extend_seconds"] = TRY(seconds_of("D", by));
+  const auto answer = TRY(session.api.send("keep archive " + archive, "POST",
+                                           path_to(archives_path, {archive, "keep"}), body));
+  show_end(session, archive, answer);
   return exit_ok;
 }
 

@@ -41,9 +41,15 @@ Result<std::string> all_of_stdin() {
   return text;
 }
 
+/// The command's own, unless whoever takes its output for whole would be mistaken.
 int exit_code_of(Session& session, const json::object& process) {
   if (flag_at(process, "timed_out")) note(session, "the command was killed: it ran longer than its timeout");
-  return static_cast<int>(number_at(process, "exit_code").value_or(exit_failed)) & 0xff;
+  const int own = static_cast<int>(number_at(process, "exit_code").value_or(exit_failed)) & 0xff;
+  const bool cut = number_at(process, "stdout_dropped").value_or(0) > 0 ||
+                   number_at(process, "stderr_dropped").value_or(0) > 0;
+  if (!cut) return own;
+  note(session, "the output was cut; the command itself exited with " + std::to_string(own));
+  return exit_cut;
 }
 
 Result<json::object> prepared(const ExecOptions& options) {

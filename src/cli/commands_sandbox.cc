@@ -55,6 +55,7 @@ std::string card_of(const json::object& sandbox, const Paper& paper) {
   add("resources", text_at(resources, "cpus") + " cpus, " + text_at(resources, "memory_mb") + " MiB memory, " +
                        text_at(resources, "pids") + " pids, " + text_at(resources, "disk_mb") + " MiB disk");
   add("workdir", text_at(sandbox, "workdir"));
+  add("network", text_at(sandbox, "network"));
   add("env", list_at(sandbox, "env"));
   add("not archived", list_at(sandbox, "exclude"));
   add("restored from", text_at(sandbox, "restored_from"));

@@ -12,6 +12,7 @@ enum ExitCode : int {
   exit_denied = 5,        // no key, an unknown key, or one that may not
   exit_unreachable = 6,   // no server answers there
   exit_waited = 7,        // accepted, but not done in the time that was waited
+  exit_cut = 8,           // exec and run: the command ended, and not all of its output came
 };
 
 }  // namespace mayfly::cli

@@ -17,6 +17,25 @@ bool cut(std::string_view& key, std::string_view ending) {
 
 }  // namespace
 
+Status keep_longer(Lifetime& life, const lifetime::Extension& wish, Moment now, const Downtime& down) {
+  CHECK(wish.by.has_value() != wish.until.has_value());
+  if (lifetime::expired(life, now, down)) return fail(Code::conflict, "it has already expired", "expired");
+  const auto ends = lifetime::due(life, now, down);
+  if (!ends) return {};
+  const Time now_wanted = now.now + (wish.until ? *wish.until - now.wall : Duration::zero());
+  const Time wanted = wish.by ? ends->at + *wish.by : now_wanted;
+  if (wanted <= ends->at) return {};
+  LifetimePolicy policy = life.policy;
+  policy.max_age.reset();
+  policy.at.reset();
+  // An instant that somebody named stays one of the wall clock; days stay days of service.
+  if (wish.until) policy.at = *wish.until;
+  else if (life.policy.at) policy.at = *life.policy.at + *wish.by;
+  else policy.max_age = wanted - life.born_at;
+  lifetime::set(life, policy, now, down);
+  return {};
+}
+
 std::string new_archive_key(const ResourceId& workspace, const ResourceId& sandbox, const ResourceId& archive) {
   return workspace.text + "/" + sandbox.text + "/" + archive.text + std::string(content_ending);
 }

@@ -27,8 +27,13 @@ struct Archive {
   std::string key;                // in the blob store
   ManifestSummary content;
   std::int64_t stored_bytes = 0;  // compressed
-  std::optional<Time> verified_at;
+  std::optional<Time> verified_at;   // when its bytes were last read back and found right
+  std::string verify_error;          // what the last look found instead; empty when all was well
 };
+
+/// Puts its end off by so much, or to that instant, and never brings it nearer. What is kept for ever stays so.
+/// conflict: it is due already.
+Status keep_longer(Lifetime& life, const lifetime::Extension& wish, Moment now, const Downtime& down);
 
 /// The shape of the keys, in one place: where a new archive's bytes go, where its manifest goes, and whose archive an
 /// object is, by its key alone (nothing: of none of ours).

@@ -27,4 +27,12 @@ Status require(const Caller& caller, Role needed) {
               "role_too_low");
 }
 
+Status require_whole_key(const Caller& caller) {
+  if (!caller.narrowed) return {};
+  return fail(Code::denied,
+              "this key may do less than its user (by its role, scopes or workspaces), so it manages neither keys nor "
+              "people",
+              "key_narrowed");
+}
+
 }  // namespace mayfly

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/id.h"
 #include "base/result.h"
@@ -18,6 +19,9 @@ struct Caller {
   Role role = Role::reader;
   ResourceId workspace;
   std::string request_id;
+  KeyId key = {};                         // the one it came with
+  std::vector<ResourceId> only = {};      // the workspaces this key is limited to; empty: all of its user's
+  bool narrowed = false;                  // the key may do less than its user: it manages neither keys nor people
 
   /// Mayfly itself, acting in a resource's workspace: `part` is "deadline", "reconciler", ...
   static Caller system(std::string_view part, ResourceId workspace);
@@ -25,5 +29,8 @@ struct Caller {
 
 /// denied unless the caller's role is at least `needed`.
 Status require(const Caller& caller, Role needed);
+
+/// denied for a key that may do less than its user: else it could make itself a wider one.
+Status require_whole_key(const Caller& caller);
 
 }  // namespace mayfly

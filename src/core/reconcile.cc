@@ -11,7 +11,7 @@ namespace mayfly::reconcile {
 std::string_view name(Trouble trouble) {
   constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover",
                                 "trash",   "old_layer",      "vanished",       "files_missing",
-                                "image_missing"};
+                                "image_missing", "stranger"};
   return names[static_cast<std::size_t>(trouble)];
 }
 

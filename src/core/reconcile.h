@@ -39,6 +39,7 @@ enum class Trouble {
   vanished,         // the row says it runs, and no process of it is there
   files_missing,    // it has files, and its layer is not there
   image_missing,    // an image has a name, and its files are not there
+  stranger,         // something lies in the data folder under a name that is never given
 };
 std::string_view name(Trouble trouble);
 

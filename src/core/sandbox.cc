@@ -4,15 +4,23 @@
 
 namespace mayfly {
 
+namespace {
+
+std::string quoted(std::string_view name) { return "\"" + std::string(name.substr(0, 80)) + "\""; }
+
+}  // namespace
+
 Status check_sandbox_name(std::string_view name) {
   const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   const bool shaped = !name.empty() && name.size() <= 63 && alnum(name.front()) && alnum(name.back()) &&
                       std::all_of(name.begin(), name.end(), [&](char c) { return alnum(c) || c == '-'; });
   if (!shaped)
-    return fail(Code::invalid,
-                "a sandbox name has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter "
-                "or digit",
-                "name_invalid");
+    return tl::unexpected(
+        Error{Code::invalid,
+              "a sandbox name has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter "
+              "or digit",
+              "name_invalid",
+              {{"name", "1 to 63 lower-case letters, digits and inner hyphens", quoted(name)}}});
   if (name == "by-external-id") return fail(Code::invalid, "the name \"by-external-id\" is reserved", "name_reserved");
   return {};
 }

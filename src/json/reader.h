@@ -93,7 +93,7 @@ class Reader {
 /// "number 3.5", "the string \"three\"", "null": a value as an error message shows it, cut to a readable length.
 std::string describe(const value& v);
 
-/// The candidate within two edits of `word`, if one is.
+/// The candidate within two edits of `word`, or else one that holds it or is held by it, if there is any.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace mayfly::json

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace mayfly::json {
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t shown_text = 40;    // bytes of a string that a message shows
 constexpr std::size_t shown_words = 30;   // of a list
+constexpr std::size_t longest_word = 64;  // past it a word is no name with something left out or added
 
 std::string to_text(std::int64_t number) { return std::to_string(number); }
 
@@ -50,19 +52,26 @@ bool plain_name(std::string_view key) {
   });
 }
 
+// Of letters left out, put in, mistaken, or swapped with their neighbour.
 std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> before, last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = std::exchange(last, std::exchange(row, std::vector<std::size_t>(b.size() + 1)));
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const auto above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
+}
+
+// One of them is a part of the other, or begins it: "seconds" of "extend_seconds". Short ones are in everything.
+bool one_holds_the_other(std::string_view a, std::string_view b) {
+  constexpr std::size_t least = 4;
+  if (std::min(a.size(), b.size()) < least) return false;
+  return a.size() < b.size() ? b.find(a) != b.npos : a.find(b) != a.npos;
 }
 
 std::string sentence(const FieldError& error) {
@@ -138,6 +147,11 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
     if (count >= fewest) continue;
     fewest = count;
     best = candidate;
+  }
+  if (best || word.size() > longest_word) return best;
+  for (const auto& candidate : candidates) {
+    // The shortest is the nearest: the least was left out.
+    if (one_holds_the_other(word, candidate) && (!best || candidate.size() < best->size())) best = candidate;
   }
   return best;
 }

@@ -49,6 +49,20 @@ class Section {
     return {};
   }
 
+  Status texts(const char* key, std::vector<std::string>& into) {
+    known_.insert(key);
+    if (!table_ || !table_->contains(key)) return {};
+    const auto refused = fail(Code::invalid, "[" + name_ + "] " + key + " must be a list of strings");
+    const auto* list = (*table_)[key].as_array();
+    if (!list) return refused;
+    for (const auto& element : *list) {
+      const auto value = element.value<std::string>();
+      if (!value) return refused;
+      into.push_back(*value);
+    }
+    return {};
+  }
+
   Status finish() const {
     if (!table_) return {};
     for (const auto& [key, value] : *table_)
@@ -64,13 +78,13 @@ class Section {
 };
 
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
 
   Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
-      crun(file, "crun");
+      crun(file, "crun"), network(file, "network");
   TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
   TRY(workers.integer("fast", config.fast_workers, 1, 256));
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
@@ -78,7 +92,10 @@ Status read_tables(const toml::table& file, Config& config) {
   TRY(disk.integer("watermark_mb", config.disk_watermark_mb, 0, std::int64_t{1} << 40));
   TRY(crun.text("agent", config.agent));
   TRY(crun.text("binary", config.crun));
-  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun}) TRY(section->finish());
+  TRY(network.text("subnet", config.subnet));
+  TRY(network.texts("allow", config.allowed_networks));
+  TRY(network.texts("resolvers", config.resolvers));
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network}) TRY(section->finish());
 
   if (const auto* images = file["images"].as_table()) {
     for (const auto& [key, value] : *images) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -25,6 +26,9 @@ struct Config {
   std::int64_t disk_watermark_mb = 256;               // [disk] creates are refused below so much free space
   std::string agent;                                  // [crun] path of mayfly-agent; empty: beside this program
   std::string crun = "/usr/bin/crun";
+  std::string subnet;                                 // [network] addresses of sandboxes; empty: chosen
+  std::vector<std::string> allowed_networks;          // private networks that sandboxes may reach all the same
+  std::vector<std::string> resolvers;                 // name servers for sandboxes
 };
 
 /// The command line of `serve`, and the TOML file it names. The error is a sentence that says what to write instead.

@@ -1,5 +1,8 @@
 #include "main/engine.h"
 
+#include <algorithm>
+
+#include <malloc.h>
 #include <unistd.h>
 
 #include "main/log.h"
@@ -14,6 +17,8 @@ constexpr Duration house_period = 1s;
 constexpr int clock_every = 5;
 constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
+constexpr int forget_every = 10;
+constexpr int trim_every = 15;
 // A loop that could not reach the store tries again after this, instead of spinning.
 constexpr Duration after_trouble = 1s;
 
@@ -92,11 +97,15 @@ Status Engine::open_driver() {
   options.agent = config_.agent.empty() ? beside_this_program("mayfly-agent") : config_.agent;
   options.crun = config_.crun;
   options.lock_fd = folder_.helpers_lock();
+  options.network.subnet = config_.subnet;
+  options.network.allow = config_.allowed_networks;
+  options.network.resolvers = config_.resolvers;
   options.probe = [this](const Incarnation& to) -> Status {
     TRY(agent_->status(to));
     return {};
   };
   driver_ = TRY(CrunDriver::open(options));
+  measured_ = std::make_unique<MeasuredDriver>(*driver_);
   agent_ = std::make_unique<AgentClient>([this](const Incarnation& to) { return driver_->agent_socket(to); });
   ImageOptions images;
   images.data = folder_.path();
@@ -116,24 +125,42 @@ void Engine::wire() {
     executor_->post([this] { driver_->expect_start(); });
     return {};
   });
-  execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, installation_);
+  idempotency_ = std::make_unique<Idempotency>(*store_, random_, clock_,
+                                               [](std::string_view bytes) { return os::sha256_hex(bytes); });
+  execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, *idempotency_, installation_);
   execution_->agent_missed = [this] { reconcile_bell_.ring_one(); };
-  archiver_ = std::make_unique<Archiver>(*store_, *driver_, *blobs_, reader_, random_, installation_);
-  steps_ = std::make_unique<Steps>(*store_, *driver_, *blobs_, *archiver_, random_, installation_);
-  transitions_ = std::make_unique<Transitions>(*store_, *driver_, *blobs_, random_, installation_);
+  archiver_ = std::make_unique<Archiver>(*store_, *measured_, *blobs_, reader_, random_, installation_);
+  steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_);
+  transitions_ = std::make_unique<Transitions>(*store_, *measured_, *blobs_, random_, installation_);
+  transitions_->started_with_caveats = [this](const Sandbox& sandbox, const Caveats& caveats) {
+    // What the host never does was said when the server started.
+    const auto standing = driver_->standing_caveats(sandbox.spec.resources);
+    std::string special;
+    for (const auto& caveat : caveats)
+      if (std::find(standing.begin(), standing.end(), caveat) == standing.end())
+        special += (special.empty() ? "" : "; ") + caveat;
+    if (!special.empty())
+      log::warning("a sandbox runs with limits that could not be enforced as asked",
+                   {{"sandbox", sandbox.resource.id.text}, {"caveats", special}});
+  };
   worker_ = std::make_unique<Worker>(*store_, *steps_, *transitions_, locks_, random_, installation_);
   worker_->claimed = [this](Lane lane) { bell(lane).ring_one(); };
   deadlines_ = std::make_unique<Deadlines>(*store_, *activity_, *deletion_, random_, clock_, installation_);
-  reconciler_ = std::make_unique<Reconciler>(*store_, *driver_, *blobs_, *images_, *deletion_, locks_, random_,
+  reconciler_ = std::make_unique<Reconciler>(*store_, *measured_, *blobs_, *images_, *deletion_, locks_, random_,
                                              installation_);
-  disk_watch_ = std::make_unique<DiskWatch>(*store_, *driver_, locks_, random_, installation_);
-  archives_ = std::make_unique<Archives>(*store_, *blobs_, *deletion_);
+  disk_watch_ = std::make_unique<DiskWatch>(*store_, *measured_, locks_, random_, installation_);
+  archives_ = std::make_unique<Archives>(*store_, *blobs_, reader_, *deletion_, random_, installation_);
+  archives_->post = [this](std::function<void()> work) { executor_->post(std::move(work)); };
   cleanups_ = std::make_unique<Cleanups>(*store_, *waiting_, random_, clock_);
-  stale_ = std::make_unique<StaleSweep>(*store_, *driver_, *activity_, *deletion_, clock_, installation_);
+  stale_ = std::make_unique<StaleSweep>(*store_, *measured_, *activity_, *deletion_, clock_, installation_);
   catalog_ = std::make_unique<ImageCatalog>(*store_, *images_);
-  access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); });
+  access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); }, clock_);
+  people_ = std::make_unique<People>(*store_, *access_, random_);
+  keys_ = std::make_unique<Keys>(*store_, *access_, random_);
+  workspaces_ = std::make_unique<Workspaces>(*store_, *access_, random_);
   services_ = std::make_unique<api::Services>(api::Services{
-      *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_,
+      *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
+      *keys_, *workspaces_,
       [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};
@@ -180,6 +207,10 @@ Status Engine::start() {
     if (!folder_.settle(std::chrono::milliseconds(5000)))
       return fail(Code::busy, "helper processes of an earlier life of this server do not end", "helpers_busy");
   }
+  std::string never;
+  for (const auto& caveat : driver_->standing_caveats(Resources())) never += (never.empty() ? "" : "; ") + caveat;
+  if (!never.empty())
+    log::warning("this host cannot enforce every limit; each sandbox's record says so", {{"caveats", never}});
   if (const auto set_aside = folder_.make_ballast(); !set_aside) log::warning(set_aside.error().message);
   TRY(catalog_->collect_garbage());
   // A full disk must not keep the server, and so its deletes, from starting.
@@ -199,9 +230,11 @@ void Engine::stop() {
   alarm_.ring();
   for (auto& thread : threads_) thread.join();
   if (!store_ || !executor_) return;
+  archives_->stop_verifying();
   executor_->stop();
   agent_.reset();
   if (activity_) (void)activity_->flush();
+  if (access_) (void)access_->flush(true);
   (void)save_clock(*store_, boot_id_, boottime(), clock_.now());
 }
 
@@ -232,10 +265,17 @@ void Engine::keep_house() {
     (void)waiting_->run_once(clock_.now());
     if (const auto done = activity_->flush(); !done)
       log::error("uses were not written", {{"error", done.error().message}});
+    if (const auto done = access_->flush(); !done)
+      log::error("uses of keys were not written", {{"error", done.error().message}});
     if (round % clock_every == 0)
       if (const auto done = save_clock(*store_, boot_id_, boottime(), clock_.now()); !done)
         log::error("the clock was not written", {{"error", done.error().message}});
     if (round % ballast_every == 0 && check_disk()) (void)folder_.make_ballast();
+    if (round % forget_every == 0)
+      if (const auto done = idempotency_->purge_once(); !done)
+        log::error("old idempotency keys were not forgotten", {{"error", done.error().message}});
+    // What an archive or a wave of creates needed for a moment would else be kept for ever: some 40 MB.
+    if (round % trim_every == 0) ::malloc_trim(0);
     if (round % disk_every == 0)
       if (const auto done = disk_watch_->run_once(); !done)
         log::error("layers were not looked at", {{"error", done.error().message}});

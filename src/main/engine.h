@@ -20,6 +20,8 @@
 #include "main/config.h"
 #include "main/data_folder.h"
 #include "main/executor.h"
+#include "main/measured_driver.h"
+#include "main/request_counts.h"
 #include "store/sqlite/store.h"
 
 namespace mayfly {
@@ -40,6 +42,7 @@ class Engine {
 
   api::Services& services() { return *services_; }
   std::string metrics() const;
+  RequestCounts requests;   // for whoever serves
 
  private:
   Engine(const Config& config, DataFolder folder);
@@ -65,6 +68,7 @@ class Engine {
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<AgentClient> agent_;
   std::unique_ptr<CrunDriver> driver_;
+  std::unique_ptr<MeasuredDriver> measured_;   // what app/ calls it by
   std::unique_ptr<ImageFolder> images_;
   std::unique_ptr<FolderBlobStore> blobs_;
   TarReader reader_;
@@ -75,6 +79,7 @@ class Engine {
   std::unique_ptr<Deletion> deletion_;
   std::unique_ptr<ActivityLog> activity_;
   std::unique_ptr<Sandboxes> sandboxes_;
+  std::unique_ptr<Idempotency> idempotency_;
   std::unique_ptr<Execution> execution_;
   std::unique_ptr<Archiver> archiver_;
   std::unique_ptr<Steps> steps_;
@@ -88,6 +93,9 @@ class Engine {
   std::unique_ptr<StaleSweep> stale_;
   std::unique_ptr<ImageCatalog> catalog_;
   std::unique_ptr<Access> access_;
+  std::unique_ptr<People> people_;
+  std::unique_ptr<Keys> keys_;
+  std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<api::Services> services_;
 
   Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_;

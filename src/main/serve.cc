@@ -77,6 +77,11 @@ Status run(const Config& config) {
   auto folder = TRY(DataFolder::open(config.data));
   const auto key = TRY(admin_key(folder));
   const auto data = folder.path();
+  // Made once, so told now: whatever keeps this start from ending well, the next one will not make another.
+  if (key.made) {
+    std::printf("admin key (shown once, kept in %s/admin.key): %s\n", data.c_str(), key.secret.c_str());
+    std::fflush(stdout);
+  }
   const auto engine = TRY(Engine::open(config, std::move(folder), key));
   engine->services().openapi = openapi_document;
 
@@ -85,11 +90,13 @@ Status run(const Config& config) {
   http::ServerOptions options;
   options.address = config.address;
   options.port = config.port;
-  http::Server server(options, router, log_request);
+  http::Server server(options, router, [&engine](const http::Finished& finished) {
+    engine->requests.add(finished.request.method, finished.route, finished.status);
+    log_request(finished);
+  });
   TRY(engine->start());
   TRY(server.start());
   std::printf("mayfly " MAYFLY_VERSION " listening on http://%s:%u\n", config.address.c_str(), unsigned(server.port()));
-  if (key.made) std::printf("admin key (shown once, kept in %s/admin.key): %s\n", data.c_str(), key.secret.c_str());
   std::fflush(stdout);
   log::info("started", {{"data", data}, {"port", std::to_string(server.port())}});
 

@@ -12,6 +12,7 @@
 #include "os/layer_tar.h"
 #include "os/layer_writer.h"
 #include "os/manifest_builder.h"
+#include "os/manifest_line.h"
 #include "os/xattrs.h"
 
 namespace mayfly::os {
@@ -114,6 +115,7 @@ class Packing {
     TRY(writer_.finish());
     ManifestSummary summary = TRY(builder_->finish());
     summary.left_out = left_out_;
+    summary.left_out_paths = std::move(left_out_paths_);
     return summary;
   }
 
@@ -167,7 +169,7 @@ class Packing {
     }
     if (S_ISCHR(info.st_mode) && info.st_rdev == 0) return add(entry_of({}, Type::whiteout, path));
     if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
-      ++left_out_;
+      if (++left_out_ <= static_cast<std::int64_t>(most_left_out_paths)) left_out_paths_.push_back(manifest_text(path));
       return {};
     }
     if (info.st_nlink > 1) {
@@ -275,6 +277,7 @@ class Packing {
   // Only files of several names, and each only until its last one was met.
   std::map<std::pair<dev_t, ino_t>, FirstName> names_;
   std::int64_t left_out_ = 0;
+  std::vector<std::string> left_out_paths_;
 };
 
 }  // namespace

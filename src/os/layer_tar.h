@@ -6,8 +6,8 @@
 // ".wh." is kept apart by a mark in its header (the extended attribute mayfly.literal=1, which no real file can have),
 // a whiteout of such a name by mayfly.whiteout=1. Kept: modes with setuid bits, owners, mtimes to the nanosecond,
 // symbolic and hard links, extended attributes, holes of sparse files, empty folders, names of any bytes.
-// Left out and counted: sockets, FIFOs, devices. overlay's other private xattrs are never archived; a layer that uses
-// its redirects or metacopies is refused (Code::unsupported), for its content lies elsewhere.
+// Left out, counted, the first ones named: sockets, FIFOs, devices. overlay's other private xattrs are never archived;
+// a layer that uses its redirects or metacopies is refused (Code::unsupported), for its content lies elsewhere.
 //
 // The layer's own folder is the first entry, ".". Each folder comes before what is in it, names sorted by their bytes.
 //

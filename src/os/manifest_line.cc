@@ -111,6 +111,24 @@ void add_member(std::string& line, const char* name, std::string_view text) {
 
 }  // namespace
 
+std::string manifest_text(std::string_view bytes) {
+  constexpr std::size_t longest = 1024;
+  std::string text;
+  while (!bytes.empty()) {
+    if (text.size() >= longest) return text + "...";
+    const std::size_t size = character(bytes);
+    const auto byte = static_cast<unsigned char>(bytes[0]);
+    if (size == 0 || byte == '%') {
+      text += {'%', digits[byte >> 4], digits[byte & 15]};
+      bytes.remove_prefix(1);
+      continue;
+    }
+    text += bytes.substr(0, size);
+    bytes.remove_prefix(size);
+  }
+  return text;
+}
+
 std::string manifest_line(const LayerEntry& entry, const ContentDigest& content) {
   std::string line = "{\"path\":";
   line.reserve(256);

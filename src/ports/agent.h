@@ -24,6 +24,7 @@ struct Command {
   std::string input{};                         // given on stdin, which is then closed
   std::string name{};                          // optional label, unique among running ones (Code::conflict)
   std::optional<Duration> timeout{};           // then SIGKILL to its process group
+  std::string token{};                         // optional; see Agent::run
 };
 
 /// A process started through the agent. `id` counts from 1 within one generation and is never reused.
@@ -93,6 +94,9 @@ class Agent {
   virtual Result<AgentStatus> status(const Incarnation& to) = 0;
 
   /// Starts it and answers when it has ended or `wait` has passed. `then` runs once, on any thread.
+  /// A command with a token is started once: whoever brings the token again waits for the same process. Tokens sort by
+  /// the time they were made; the agent keeps the newest, and for one older than those it starts nothing: conflict,
+  /// outcome_unknown. unsupported: an agent from before there were tokens.
   virtual void run(const Incarnation& to, const Command& command, Duration wait,
                    std::function<void(Result<RunResult>)> then) = 0;
   virtual Result<Process> spawn(const Incarnation& to, const Command& command) = 0;

@@ -89,6 +89,8 @@ class Driver {
 
   /// Everything of this instance, whoever started it. One pass over the host.
   virtual Result<std::vector<Found>> inventory() = 0;
+  /// Paths in the driver's own folders whose names it never gives, finished or half made.
+  virtual Result<std::vector<std::string>> strangers() { return std::vector<std::string>(); }
 
   /// Writes the layer as a compressed tar to `tar` and its manifest to `manifest`; neither ever held in memory.
   /// Needs no process inside. not_found: there is no such layer.
@@ -99,12 +101,23 @@ class Driver {
   virtual Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) = 0;
 };
 
+/// One file of an archive, while it is read from there.
+struct ArchivedFile {
+  std::int64_t size = 0;
+  std::unique_ptr<Source> content;
+  std::string same_as;    // instead of content: it is one more name of this earlier path
+};
+
 /// Reads a tar of `export_layer` again, hashing every byte, and tells what it holds; stores nothing.
 /// When a stored manifest is given, the first line that differs is named in the error (Code::conflict).
 class ArchiveReader {
  public:
   virtual ~ArchiveReader() = default;
   virtual Result<ManifestSummary> read_back(Source& tar, Source* manifest) = 0;
+  /// The tar without its compression.
+  virtual std::unique_ptr<Source> plain(std::unique_ptr<Source> tar) = 0;
+  /// The regular file of that path below the layer ("a/b"). not_found: no such entry; invalid: it is no file.
+  virtual Result<ArchivedFile> file(std::unique_ptr<Source> tar, const std::string& path) = 0;
 };
 
 }  // namespace mayfly

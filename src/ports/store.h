@@ -40,6 +40,7 @@ class Transaction {
   virtual ImageTable& images() = 0;
   virtual IdentityTable& identities() = 0;
   virtual SettingTable& settings() = 0;
+  virtual IdempotencyTable& idempotency() = 0;
 
   std::uint16_t ids_made = 0;                   // in this transaction: ids sort in the order they were made
   Wakes wakes;                                  // delivered to the store's listener after the commit

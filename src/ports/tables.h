@@ -12,6 +12,7 @@
 #include "core/archive.h"
 #include "core/cleanup.h"
 #include "core/event.h"
+#include "core/idempotency.h"
 #include "core/identity.h"
 #include "core/permit.h"
 #include "core/sandbox.h"
@@ -71,6 +72,15 @@ struct TaskFilter {
   bool steps = false;                        // steps too, not only resource-level tasks
 };
 
+/// Resource-level tasks of one kind that have not completed.
+struct OpenTasks {
+  Verb verb = Verb::delete_sandbox;
+  TaskStatus status = TaskStatus::pending;
+  std::int64_t count = 0;
+  Time oldest{};                             // when the first of them was made
+  bool operator==(const OpenTasks&) const = default;
+};
+
 class TaskTable {
  public:
   virtual ~TaskTable() = default;
@@ -87,6 +97,7 @@ class TaskTable {
   virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
   virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
   virtual Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() = 0;  // resource-level
+  virtual Result<std::vector<OpenTasks>> open_by_verb() = 0;   // by verb, status; costs what is open, not what ever was
 };
 
 struct EventFilter {
@@ -132,6 +143,10 @@ class ImageTable {
   virtual Result<std::vector<ImageRecord>> list() = 0;
 };
 
+struct KeyFilter {
+  UserId user;                               // empty: everybody's
+};
+
 class IdentityTable {
  public:
   virtual ~IdentityTable() = default;
@@ -142,10 +157,35 @@ class IdentityTable {
   virtual Status update_workspace(const Workspace& workspace) = 0;
   virtual Result<std::optional<User>> find_user(const std::string& id_or_name) = 0;
   virtual Status insert_user(const User& user) = 0;
+  virtual Status update_user(const User& user) = 0;         // conflict: the name is another's
+  virtual Result<std::vector<User>> users(const Page& page) = 0;
+  virtual Result<std::optional<User>> find_user(std::int64_t number) = 0;
+  virtual Result<std::int64_t> highest_user_number() = 0;
   virtual Result<std::optional<ApiKey>> find_key(const std::string& hash) = 0;
   virtual Status insert_key(const ApiKey& key) = 0;
   virtual Status update_key(const ApiKey& key) = 0;
   virtual Result<std::vector<ApiKey>> keys() = 0;
+  virtual Result<std::optional<ApiKey>> find_key(const KeyId& id) = 0;
+  virtual Result<std::vector<ApiKey>> list_keys(const KeyFilter& filter, const Page& page) = 0;
+  /// Only moves it forward; a key that is not there has been forgotten meanwhile.
+  virtual Status touch_key(const KeyId& id, Time used_at) = 0;
+
+  /// Those not deleted; of a member: where that one is a member.
+  virtual Result<std::vector<Workspace>> workspaces(const std::optional<UserId>& member, const Page& page) = 0;
+  virtual Result<std::optional<Membership>> find_member(const ResourceId& workspace, const UserId& user) = 0;
+  virtual Result<std::vector<Membership>> members(const ResourceId& workspace, const Page& page) = 0;  // by user
+  virtual Status put_member(const Membership& membership) = 0;
+  virtual Status remove_member(const ResourceId& workspace, const UserId& user) = 0;
+};
+
+/// What came of requests under an Idempotency-Key. Written with the effect, in its transaction.
+class IdempotencyTable {
+ public:
+  virtual ~IdempotencyTable() = default;
+  virtual Result<std::optional<Remembered>> find(const std::string& scope) = 0;
+  virtual Status put(const Remembered& row) = 0;                         // by scope; replaces
+  virtual Status remove(const std::string& scope) = 0;
+  virtual Result<std::vector<std::string>> older_than(Time before, std::size_t limit) = 0;   // scopes, oldest first
 };
 
 /// Small facts about this installation: its instance id, epoch, service clock.

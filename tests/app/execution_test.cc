@@ -18,10 +18,13 @@ class FakeAgent : public Agent {
     std::function<void(Result<RunResult>)> then;
   };
   std::vector<Run> runs;
+  std::vector<std::int64_t> waits;           // for which process
+  std::optional<Code> wait_refused;
 
   void end_all(int exit_code = 0) {
     for (auto& run : std::exchange(runs, {})) {
       RunResult result;
+      result.process.id = 7;
       result.process.exit_code = exit_code;
       run.then(result);
     }
@@ -40,8 +43,10 @@ class FakeAgent : public Agent {
   Result<Process> spawn(const Incarnation&, const Command&) override { return tl::unexpected(not_asked()); }
   Result<std::vector<Process>> processes(const Incarnation&) override { return tl::unexpected(not_asked()); }
   Result<Process> process(const Incarnation&, std::int64_t) override { return tl::unexpected(not_asked()); }
-  void wait(const Incarnation&, std::int64_t, Duration, std::function<void(Result<RunResult>)> then) override {
-    then(tl::unexpected(not_asked()));
+  void wait(const Incarnation&, std::int64_t id, Duration, std::function<void(Result<RunResult>)> then) override {
+    waits.push_back(id);
+    if (wait_refused) return then(fail(*wait_refused, "no process 7"));
+    then(RunResult());
   }
   Status signal(const Incarnation&, std::int64_t, int) override { return tl::unexpected(not_asked()); }
   Result<LogPiece> log(const Incarnation&, std::int64_t, LogStream, std::int64_t, std::int64_t, Duration) override {
@@ -66,12 +71,13 @@ class FakeAgent : public Agent {
 struct Inside {
   World world;
   FakeAgent agent;
-  Execution execution{world->sandboxes, agent, world->activity, world->installation};
+  Idempotency idempotency{world.store, world.chance, world.clock, [](std::string_view b) { return std::string(b); }};
+  Execution execution{world->sandboxes, agent, world->activity, idempotency, world->installation};
   std::string answer;   // of the last run: "fine" or the error
 
-  void run(const std::string& sandbox, Command command = {}) {
+  void run(const std::string& sandbox, Command command = {}, const Once& once = {}) {
     execution.run(world.admin(), sandbox, std::move(command), 10s,
-                  [this](Result<RunResult> result) { answer = outcome(result); });
+                  [this](Result<RunResult> result) { answer = outcome(result); }, once);
   }
 };
 
@@ -274,6 +280,68 @@ TEST(Execution, AnAgentThatIsNotThereIsReportedAtOnce) {
 
   EXPECT_EQ(inside.answer, "unavailable");
   EXPECT_EQ(missed, 1);
+}
+
+const Once once{"scope", "body"};
+
+TEST(Execution, ARepeatWaitsForTheProcessOfTheFirst) {
+  Inside inside;
+  inside.world.a_running_sandbox({.name = "build"});
+  inside.run("build", {}, once);
+  inside.agent.end_all();
+
+  inside.run("build", {}, once);
+
+  EXPECT_EQ(inside.answer, "fine");
+  EXPECT_TRUE(inside.agent.runs.empty());
+  EXPECT_EQ(inside.agent.waits, std::vector<std::int64_t>{7});
+
+  inside.run("build", {}, {"scope", "another body"});
+  EXPECT_EQ(inside.answer, "invalid idempotency_key_reused");
+}
+
+TEST(Execution, ARepeatOfALostCallAsksUnderTheSameToken) {
+  Inside inside;
+  inside.world.a_running_sandbox({.name = "build"});
+  inside.run("build", {}, once);
+  ASSERT_EQ(inside.agent.runs.size(), 1u);
+  const auto token = inside.agent.runs[0].command.token;
+  EXPECT_FALSE(token.empty());
+  inside.agent.falls_silent();
+
+  inside.run("build", {}, once);
+  inside.run("build", {}, {"other scope", "body"});
+  inside.run("build");
+
+  ASSERT_EQ(inside.agent.runs.size(), 3u);
+  EXPECT_EQ(inside.agent.runs[0].command.token, token);
+  EXPECT_GT(inside.agent.runs[1].command.token, token);
+  EXPECT_EQ(inside.agent.runs[2].command.token, "");
+}
+
+TEST(Execution, ARepeatSaysWhatIsNotKeptAnyMore) {
+  Inside inside;
+  auto& world = inside.world;
+  world.a_running_sandbox({.name = "build"});
+  const Once lost{"lost", "body"};
+  inside.run("build", {}, once);
+  inside.agent.end_all();
+  inside.run("build", {}, lost);
+  inside.agent.falls_silent();
+
+  inside.agent.wait_refused = Code::not_found;
+  inside.run("build", {}, once);
+  EXPECT_EQ(inside.answer, "not_found process_forgotten");
+
+  must(world->sandboxes.stop(world.admin(), "build"));
+  world.run_workers();
+  must(world->sandboxes.start(world.admin(), "build"));
+  world.run_workers();
+  inside.run("build", {}, once);
+  EXPECT_EQ(inside.answer, "not_found process_forgotten");
+  inside.run("build", {}, lost);
+  EXPECT_EQ(inside.answer, "conflict outcome_unknown");
+  EXPECT_TRUE(inside.agent.runs.empty());
 }
 
 }  // namespace

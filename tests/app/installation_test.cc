@@ -149,7 +149,7 @@ struct Door {
   Access access{store, [this](std::string_view secret) {
                   ++hashed;
                   return std::string(secret);
-                }};
+                }, world.clock};
 
   /// Whoever revokes a key says so to the one who remembers it.
   void revoke(const std::string& key) {

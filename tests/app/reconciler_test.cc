@@ -48,6 +48,30 @@ TEST(Reconciler, FindsNothingInAWorldThatIsAsItShouldBe) {
   EXPECT_EQ(world.commits, commits);
 }
 
+TEST(Reconciler, TellsOfStrangersInTheDataFolderAndTouchesNone) {
+  World world;
+  world.driver.strange = {"/data/layers/lost+found"};
+
+  const auto diagnosis = must(world->reconciler.run_once());
+
+  EXPECT_EQ(troubles(diagnosis), "stranger");
+  EXPECT_NE(diagnosis.findings[0].text.find("/data/layers/lost+found"), std::string::npos);
+  EXPECT_EQ(reconciled(world), "stranger");
+  EXPECT_EQ(world.driver.count("erase"), 0);
+}
+
+TEST(Reconciler, MissesTheFilesOfAnOrphanToo) {
+  World world;
+  const auto stranger = a_stranger(world, 1);
+  EXPECT_NE(reconciled(world), "none");
+  world.run_workers();
+  EXPECT_EQ(reconciled(world), "none");
+
+  world.host.layers.clear();
+
+  EXPECT_EQ(reconciled(world), "files_missing");
+}
+
 TEST(Reconciler, ALostOneIsStoppedAndKeepsItsFiles) {
   for (const bool paused : {false, true}) {
     World world;

@@ -36,6 +36,22 @@ TEST(Transitions, ALifeFromStartToStopAndAgain) {
   EXPECT_EQ(world.files_of(sandbox), "what the user made");
 }
 
+TEST(Transitions, TellOfEachStartThatCouldNotBeMadeAsAsked) {
+  World world;
+  std::vector<std::string> told;
+  world->transitions.started_with_caveats = [&](const Sandbox& of, const std::vector<std::string>& caveats) {
+    for (const auto& caveat : caveats) told.push_back(of.resource.name + ": " + caveat);
+  };
+
+  world.a_running_sandbox({.name = "as-asked"});
+  EXPECT_TRUE(told.empty());
+  world.driver.caveats = {"no memory limit", "no network"};
+  const auto sandbox = world.a_running_sandbox({.name = "not-so"});
+
+  EXPECT_EQ(told, (std::vector<std::string>{"not-so: no memory limit", "not-so: no network"}));
+  EXPECT_EQ(world.row(sandbox).caveats, world.driver.caveats);
+}
+
 TEST(Transitions, AMoveThatTheStateForbidsIsRefusedAndChangesNothing) {
   World world;
   const auto sandbox = world.a_stopped_sandbox({.name = "build"});

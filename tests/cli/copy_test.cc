@@ -183,4 +183,16 @@ TEST_F(Copy, DownloadsAnArchiveWholeOrNotAtAll) {
   EXPECT_FALSE(fs::exists(root / "b.zst"));
 }
 
+TEST_F(Copy, DownloadsAnArchiveWithoutItsCompressionOrOneFileOfIt) {
+  server.answer("GET", "/v1/archives/a/download", 200, "tar");
+  server.answer("GET", "/v1/archives/a/content", 200, "one file");
+
+  EXPECT_EQ(server.run({"archive", "download", "a", "--tar", "-o", here("a.tar")}).code, 0);
+  EXPECT_EQ(server.run({"archive", "download", "a", "--path", "/d/f x", "-o", "-"}).out, "one file");
+
+  EXPECT_EQ(content("a.tar"), "tar");
+  EXPECT_EQ(server.asked(), (std::vector<std::string>{"GET /v1/archives/a/download?format=tar",
+                                                      "GET /v1/archives/a/content?path=%2Fd%2Ff%20x"}));
+}
+
 }  // namespace mayfly::cli

@@ -79,6 +79,21 @@ TEST(Exec, PassesOnOutputAndExitCode) {
   EXPECT_EQ(sent.at("timeout_seconds").to_number<int>(), 120);
 }
 
+TEST(Exec, HasACodeOfItsOwnForOutputThatWasCut) {
+  FakeServer server;
+  server.answer("POST", exec_route, 200,
+                R"({"id":1,"running":false,"exit_code":0,"stdout":"end\n","stderr":"","stdout_dropped":7,)"
+                R"("stderr_dropped":0})");
+
+  const auto shown = server.run({"exec", "box", "--", "yes"});
+  const auto as_json = server.run({"--json", "exec", "box", "--", "yes"});
+
+  EXPECT_EQ(shown.code, 8);
+  EXPECT_EQ(shown.out, "end\n");
+  EXPECT_THAT(shown.err, testing::EndsWith("the output was cut; the command itself exited with 0\n"));
+  EXPECT_EQ(as_json.code, 8);
+}
+
 TEST(Exec, NeedsNoDashesWhereTheCommandComesLast) {
   FakeServer server;
   server.answer("POST", exec_route, 200, ended(0, "", ""));
@@ -106,10 +121,11 @@ TEST(Exec, FollowsWhatRunsOnAndTellsWhatIsMissing) {
 
   const auto ran = server.run({"exec", "box", "--", "make"});
 
-  EXPECT_EQ(ran.code, 3);
+  EXPECT_EQ(ran.code, 8) << "whoever takes the output for whole would be mistaken";
   EXPECT_EQ(ran.out, "out\xff\xfe\n12345");
   EXPECT_THAT(ran.err, StartsWith("err 456789"));
   EXPECT_THAT(ran.err, HasSubstr("2.0 MiB of stderr are missing"));
+  EXPECT_THAT(ran.err, testing::EndsWith("the output was cut; the command itself exited with 3\n"));
   EXPECT_THAT(ran.err, Not(HasSubstr("of stdout")));
 }
 

@@ -52,6 +52,15 @@ TEST(PermitDeathTest, CannotBeMadeFromNothing) {
   EXPECT_DEATH(DeletePermit::from_waiver({"i", uid(1), 1}, 1, {}), "CHECK");
 }
 
+TEST(Variable, IsWhatExecveCanTake) {
+  for (const auto* name : {"A", "a.b", "with space", "1"}) EXPECT_TRUE(is_variable_name(name)) << name;
+  for (const auto& name : {std::string(), std::string("A=B"), std::string("="), std::string("A\0B", 3)})
+    EXPECT_FALSE(is_variable_name(name)) << name;
+  EXPECT_TRUE(is_variable_value("a=b"));
+  EXPECT_TRUE(is_variable_value(""));
+  EXPECT_FALSE(is_variable_value(std::string("a\0b", 3)));
+}
+
 TEST(ArchiveKey, TellsWhoseArchiveItIs) {
   Archive archive;
   archive.resource.id = {"arc_" + hex(uid(1))};

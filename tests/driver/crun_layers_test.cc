@@ -88,6 +88,25 @@ TEST_F(CrunLayersTest, ErasesEveryDiscardedLayerOfThatName) {
   EXPECT_THAT(*driver_->inventory(), IsEmpty());
 }
 
+TEST_F(CrunLayersTest, TellsStrangersFromWhatItMakes) {
+  const auto sandbox = started();
+  const auto uid = hex(sandbox.incarnation.uid);
+  const auto& data = layout_.data;
+  const std::vector<std::string> half_made = {
+      "images/.work-abc123",   "images/.gone-" + std::string(64, 'a'), "trash/" + uid + "-7",
+      "trash/" + uid + "-7.3", "trash/" + uid + "-1.import",           "trash/" + uid + "-1.import.old"};
+  for (const auto& path : half_made) ASSERT_TRUE(os::make_folders(data + "/" + path));
+  EXPECT_THAT(*driver_->strangers(), IsEmpty());
+
+  const std::vector<std::string> strange = {
+      data + "/layers/lost+found", data + "/layers/" + uid + "/upper", data + "/run/" + uid,
+      data + "/trash/bin",         data + "/images/busybox",           data + "/crun/mayfly-another-" + uid + "-1"};
+  for (const auto& path : strange) ASSERT_TRUE(os::make_folders(path));
+
+  EXPECT_THAT(*driver_->strangers(), ::testing::UnorderedElementsAreArray(strange));
+  for (const auto& path : strange) ASSERT_TRUE(os::remove_tree(path));
+}
+
 TEST_F(CrunLayersTest, ErasesNothingOfALivingLayer) {
   const auto sandbox = stopped_after("echo precious > /note");
 

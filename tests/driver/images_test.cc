@@ -190,6 +190,22 @@ TEST_F(ImagesTest, RefusesWhatIsNoImage) {
   EXPECT_THAT(folders(), IsEmpty());
 }
 
+TEST_F(ImagesTest, RefusesAnEnvironmentThatNoProcessCanBeGiven) {
+  make_root();
+  make("mkdir saved && tar -C root -cf saved/one.tar .");
+  ASSERT_TRUE(os::write_file(work_ + "/saved/config.json", R"({"config":{"Env":["A=1","B=2\u00003"]}})"));
+  ASSERT_TRUE(os::write_file(work_ + "/saved/manifest.json",
+                             R"([{"Config":"config.json","RepoTags":["x:y"],"Layers":["one.tar"]}])"));
+  make("tar -C saved -cf saved.tar .");
+
+  const auto image = import("saved.tar");
+
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, Code::invalid);
+  EXPECT_NE(image.error().message.find("NUL"), std::string::npos) << image.error().message;
+  EXPECT_THAT(folders(), IsEmpty());
+}
+
 TEST_F(ImagesTest, RefusesTarsThatReachOutside) {
   make("echo evil > evil && mkdir -p d && echo evil > d/x && ln -s " + folder_.path() + "/target out"
        " && mkdir " + folder_.path() + "/target"

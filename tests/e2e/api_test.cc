@@ -80,6 +80,12 @@ const Row bodies[] = {
     {"POST", "/v1/sandboxes", "{\"restore_from\":\"arc_none\"}", 404},
     {"POST", "/v1/sandboxes", "{\"workdir\":\"relative\"}", 400},
     {"POST", "/v1/sandboxes", "{\"exclude\":[\"relative\"]}", 400},
+    {"POST", "/v1/sandboxes", "{\"env\":{\"A=B\":\"x\"}}", 400, "env"},
+    {"POST", "/v1/sandboxes", "{\"env\":{\"\":\"x\"}}", 400, "env"},
+    {"POST", "/v1/sandboxes", "{\"env\":{\"A\\u0000\":\"x\"}}", 400, "env"},
+    {"POST", "/v1/sandboxes", "{\"env\":{\"A\":\"x\\u0000\"}}", 400, "env"},
+    {"POST", "/v1/sandboxes", "{\"labels\":{\"\":\"x\"}}", 400, "labels"},
+    {"POST", "/v1/sandboxes/target/exec", "{\"command\":\"true\",\"env\":{\"A=B\":\"x\"}}", 400, "env"},
     {"POST", "/v1/sandboxes/target/exec", "{}", 400, "command"},
     {"POST", "/v1/sandboxes/target/exec", "{\"command\":[]}", 400},
     {"POST", "/v1/sandboxes/target/exec", "{\"command\":[\"a\",1]}", 400},
@@ -101,7 +107,13 @@ const Row bodies[] = {
     {"DELETE", "/v1/sandboxes/target?achive=false", "", 400, "archive"},
     {"DELETE", "/v1/sandboxes/nobody", "", 404},
     {"DELETE", "/v1/archives/arc_none", "", 404},
-    {"GET", "/v1/sandboxes?limit=0", "", 400},
+    {"GET", "/v1/sandboxes?limit=0", "", 400, "from 1 to 200"},
+    {"GET", "/v1/sandboxes?limit=1&limit=2", "", 400, "limit"},
+    {"GET", "/v1/sandboxes?cursor=nonsense", "", 400, "cursor"},
+    {"GET", "/v1/sandboxes?cursor=arc_00000000000000000000000000000000", "", 400, "cursor"},
+    {"GET", "/v1/cleanup-tasks?cursor=", "", 400, "cursor"},
+    {"PUT", "/v1/sandboxes/target/expiry", "", 400, "body"},
+    {"PUT", "/v1/sandboxes/target/expiry", " ", 400, "body"},
     {"GET", "/v1/sandboxes?limit=99999999999999999999", "", 400},
     {"GET", "/v1/sandboxes?state=asleep", "", 400},
     {"GET", "/v1/cleanup-tasks/clt_none", "", 404},
@@ -119,6 +131,35 @@ TEST_F(BadInput, IsRefusedInAProblemThatSaysWhatIsWrong) {
     expect_problem(answer, row.status, std::string(row.method) + " " + row.path + " " + row.body);
     const auto told = answer.text;
     EXPECT_NE(told.find(row.says), std::string::npos) << row.path << " " << row.body << " " << answer;
+  }
+}
+
+TEST_F(BadInput, IsToldByTheFieldThatIsWrong) {
+  const struct {
+    const char *method, *path, *body, *code, *field;
+  } rows[] = {
+      {"POST", "/v1/sandboxes", "{\"name\":\"Not A Name\"}", "name_invalid", "name"},
+      {"POST", "/v1/sandboxes", "{\"env\":{\"A=B\":\"x\"}}", "invalid", "env"},
+      {"POST", "/v1/sandboxes", "{\"lifetime\":{\"at\":\"2001-01-01T00:00:00Z\"}}", "at_in_the_past", "lifetime.at"},
+      {"POST", "/v1/sandboxes/target/keepalive", "{}", "extension_ambiguous", "extend_seconds"},
+      {"POST", "/v1/sandboxes/target/keepalive", "{\"extend_seconds\":5,\"until\":\"2040-01-01T00:00:00Z\"}",
+       "extension_ambiguous", "until"},
+      {"POST", "/v1/cleanup/stale", "{}", "inactivity_ambiguous", "inactive_seconds"},
+      {"POST", "/v1/images", "{\"path\":\"/etc/passwd\",\"name\":\"-\"}", "name_invalid", "name"},
+      {"POST", "/v1/users", "{\"name\":\"1st\",\"role\":\"reader\"}", "name_invalid", "name"},
+      {"GET", "/v1/sandboxes?limit=0", "", "query_invalid", "query.limit"},
+      {"GET", "/v1/sandboxes?cursor=x", "", "query_invalid", "query.cursor"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(std::string(row.method) + " " + row.path + " " + row.body);
+    const auto answer = api().call(row.method, row.path, row.body);
+    EXPECT_EQ(answer.status, 400) << answer;
+    EXPECT_EQ(answer.string("code"), row.code) << answer;
+    const auto errors = answer.at("errors");
+    ASSERT_TRUE(errors.is_array() && errors.get_array().size() == 1) << answer;
+    const auto& field = errors.get_array()[0].as_object();
+    EXPECT_EQ(field.at("path"), json::value(row.field)) << answer;
+    EXPECT_FALSE(field.at("expected").as_string().empty() || field.at("found").as_string().empty()) << answer;
   }
 }
 

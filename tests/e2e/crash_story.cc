@@ -1,5 +1,8 @@
 #include "e2e/crash_story.h"
 
+#include <fcntl.h>
+
+#include "os/file.h"
 #include "os/process.h"
 
 namespace mayfly::test {
@@ -24,7 +27,17 @@ std::string make_tar(const std::string& folder) {
   return folder + "/image.tar";
 }
 
+constexpr const char* forwarding = "/proc/sys/net/ipv4/ip_forward";
+
+void set_forwarding(const std::string& value) {
+  const auto file = os::open(forwarding, O_WRONLY);
+  EXPECT_TRUE(file && os::write_all(file->get(), value));
+}
+
 }  // namespace
+
+Forwarding::Forwarding() : before_(os::read_file(forwarding, 16).value_or("0")) { set_forwarding("1"); }
+Forwarding::~Forwarding() { set_forwarding(before_); }
 
 bool CrashStory::play() {
   return import_image() && begin_brief() && use_first() && move_about() && archive_first() && restore() &&
@@ -53,7 +66,8 @@ bool CrashStory::begin_brief() {
 }
 
 bool CrashStory::use_first() {
-  if (!create(first_, {{"name", "first"}, {"labels", json::object{{"story", "crash"}}}})) return false;
+  if (!create(first_, {{"name", "first"}, {"network", "outbound"}, {"labels", json::object{{"story", "crash"}}}}))
+    return false;
   const auto wrote = server_.api().exec(first_.id, write_files);
   ANSWERED(wrote, 200);
   const auto read = fingerprint(first_.id);

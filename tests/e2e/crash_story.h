@@ -16,6 +16,18 @@ struct Promise {
   std::string fingerprint;      // what its known files hold, once an exec has said so
 };
 
+/// The host passes packets on while this lives: sandboxes with a way out need it.
+class Forwarding {
+ public:
+  Forwarding();
+  ~Forwarding();
+  Forwarding(const Forwarding&) = delete;
+  Forwarding& operator=(const Forwarding&) = delete;
+
+ private:
+  std::string before_;
+};
+
 class CrashStory {
  public:
   explicit CrashStory(Server& server) : server_(server) {}
@@ -47,6 +59,7 @@ class CrashStory {
   void check_brief();
 
   Server& server_;
+  const Forwarding forwarding_;
   Promise brief_, first_, restored_;
   std::string archive_, archive_task_;
   bool archive_delete_asked_ = false, first_completed_ = false;

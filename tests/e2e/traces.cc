@@ -8,6 +8,7 @@
 
 #include "e2e/server.h"
 #include "os/file.h"
+#include "os/process.h"
 
 namespace mayfly::test {
 
@@ -49,6 +50,8 @@ std::vector<std::string> Server::traces_of(const std::string& mark) const {
     for (const auto& name : names_in("/sys/fs/cgroup/" + hierarchy))
       if (ours(name)) found.push_back("cgroup " + hierarchy + "/" + name);
   }
+  for (const auto& link : names_in("/sys/class/net"))
+    if (ours(os::read_file("/sys/class/net/" + link + "/ifalias", 4096).value_or(""))) found.push_back("link " + link);
   for (const auto& name : names_beneath("/sys/fs/cgroup", "unified"))
     if (ours(name)) found.push_back("folder beneath unified: " + name);
   for (const auto& process : names_in("/proc")) {
@@ -69,6 +72,10 @@ std::vector<std::string> Server::traces() const {
   for (const auto& trace : traces_of(data_ + "/")) found.push_back(trace);
   for (const auto* kind : container_folders)
     for (const auto& name : names_in(data_ + kind)) found.push_back("folder " + data_ + kind + "/" + name);
+  os::RunOptions tables;
+  tables.argv = {"nft", "list", "tables"};
+  if (const auto listed = os::run(tables); !listed || listed->out.find(instance()) != std::string::npos)
+    found.push_back("table of " + instance());
   for (const auto& name : drafts_of_crun())
     if (std::find(drafts_before_.begin(), drafts_before_.end(), name) == drafts_before_.end())
       found.push_back("file /tmp/" + name);

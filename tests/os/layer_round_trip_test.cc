@@ -338,6 +338,7 @@ TEST_F(LayerRoundTrip, LeavesOutAndCountsWhatATarCannotHold) {
   travel();
 
   EXPECT_EQ(packed.summary.left_out, 3);
+  EXPECT_EQ(packed.summary.left_out_paths, (std::vector<std::string>{"fifo", "null", "socket"}));
   EXPECT_EQ(packed.summary.entries, 2);
 }
 

@@ -101,8 +101,8 @@ Lifetime full_lifetime(const ResourceId& id, State state, int generation) {
 }
 
 SandboxSpec full_spec() {
-  return {"debian:bookworm", "sha256:deb", {0.25, 1 << 20, 77, 5}, {{"A", "1"}, {"Ü \"\\\n", ""}}, "/home/ü",
-          {"/var/cache", "/a\"b"}, archive_id(9).text};
+  return {"debian:bookworm", "sha256:deb", {0.25, 1 << 20, 77, 5}, {{"A", "1"}, {"Ü \"\\\n", ""}},
+          NetworkAccess::outbound, "/home/ü", {"/var/cache", "/a\"b"}, archive_id(9).text};
 }
 
 void line(std::ostream& out, std::string_view key, const std::string& value) { out << key << "=" << value << "\n"; }
@@ -167,9 +167,10 @@ Archive full_archive(int number) {
   archive.generation = 7;
   archive.spec = full_spec();
   archive.key = "a/b/c.tar.zst";
-  archive.content = {"digest", 10, 1LL << 40, 2};
+  archive.content = {"digest", 10, 1LL << 40, 2, {"dev/null", "run/a\"b"}};
   archive.stored_bytes = 1LL << 33;
   archive.verified_at = at(31);
+  archive.verify_error = "its manifest is gone";
   return archive;
 }
 
@@ -232,6 +233,7 @@ std::string as_text(const Archive& a) {
   line(out, "bytes", a.key + " " + std::to_string(a.stored_bytes) + " " + text(a.verified_at));
   line(out, "content", a.content.digest + " " + std::to_string(a.content.entries) + " " +
                            std::to_string(a.content.content_bytes) + " " + std::to_string(a.content.left_out));
+  line(out, "check", text(a.content.left_out_paths) + " " + a.verify_error);
   return out.str();
 }
 

@@ -185,5 +185,20 @@ TEST_P(TaskTables, CountResourceLevelOnesByStatus) {
             (std::vector<std::pair<TaskStatus, std::int64_t>>{{TaskStatus::pending, 2}, {TaskStatus::completed, 1}}));
 }
 
+TEST_P(TaskTables, TellWhatIsOpenByVerbAndSinceWhen) {
+  given(given_task(1, Verb::delete_sandbox, Phase::stuck));
+  given(given_task(2, Verb::delete_sandbox, Phase::ready));
+  given(given_task(3, Verb::delete_archive, Phase::completed));
+  given(given_task(4, Verb::stop_sandbox, Phase::failed));
+  given(given_task(5, Verb::delete_archive, Phase::failed));
+
+  const auto open = read([](Transaction& t) { return t.tasks().open_by_verb(); });
+
+  const std::vector<OpenTasks> expected = {
+      {Verb::delete_sandbox, TaskStatus::pending, 2, given_task(1).created_at},
+      {Verb::delete_archive, TaskStatus::failed, 1, given_task(5).created_at}};
+  EXPECT_EQ(open, expected);
+}
+
 }  // namespace
 }  // namespace mayfly

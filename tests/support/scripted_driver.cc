@@ -51,7 +51,11 @@ std::string generation(const Incarnation& incarnation) { return " " + std::to_st
 }  // namespace
 
 Result<Started> ScriptedDriver::start(const LaunchSpec& launch) {
-  return play("start", launch.incarnation.uid, generation(launch.incarnation), [&] { return real_->start(launch); });
+  return play("start", launch.incarnation.uid, generation(launch.incarnation), [&] {
+    auto started = real_->start(launch);
+    if (started) started->caveats = caveats;
+    return started;
+  });
 }
 
 Status ScriptedDriver::kill(const Incarnation& incarnation) {

@@ -25,6 +25,8 @@ class ScriptedDriver : public Driver {
   std::vector<std::string> calls;  // "start 1", "kill 1", "erase": with the generation where there is one
   std::vector<std::string> overlaps;               // effects on one uid that were under way at the same time
   std::map<Uuid, std::int64_t> cpu, disk;          // what cpu_time and usage tell
+  Caveats caveats;                                 // of every start
+  std::vector<std::string> strange;                // what strangers tells
   int count(const std::string& call) const;
 
   Result<Started> start(const LaunchSpec& launch) override;
@@ -39,6 +41,7 @@ class ScriptedDriver : public Driver {
   Result<std::int64_t> cpu_time(const Incarnation& incarnation) override;
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;
   Result<std::vector<Found>> inventory() override;
+  Result<std::vector<std::string>> strangers() override { return strange; }
   Result<ManifestSummary> export_layer(const LayerRef& layer, const Exclusions& exclude, Sink& tar,
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;

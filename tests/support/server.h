@@ -37,7 +37,7 @@ struct Server {
         worker(o.store, steps, transitions, locks, o.random, installation),
         deadlines(o.store, activity, deletion, o.random, o.clock, installation),
         reconciler(o.store, o.driver, o.blobs, o.images, deletion, locks, o.random, installation),
-        archives(o.store, o.blobs, deletion),
+        archives(o.store, o.blobs, o.reader, deletion, o.random, installation),
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         images(o.store, o.images),

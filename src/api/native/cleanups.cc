@@ -1,4 +1,5 @@
 #include "api/native/handler.h"
+#include "api/native/lifetime_fields.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
 
@@ -18,7 +19,7 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
   }
   if (const auto* id = request.query_value("resource")) filter.resource = ResourceId{*id};
   filter.steps = TRY(query_flag(request, "steps", false));
-  const auto page = TRY(page_of(request));
+  const auto page = TRY(page_of(request, "clt_"));
   const auto rows = TRY(services.cleanups.list(caller, filter, page));
   return list_of(rows, page, [](const Task& t) { return render(t); }, [](const Task& t) { return t.id.text; });
 }
@@ -34,7 +35,7 @@ Result<http::Response> events(Services& services, const Caller& caller, const ht
   EventFilter filter;
   if (const auto* id = request.query_value("subject")) filter.subject = ResourceId{*id};
   if (const auto* type = request.query_value("type")) filter.type = *type;
-  const auto page = TRY(page_of(request));
+  const auto page = TRY(page_of(request, "evt_"));
   const auto rows = TRY(services.cleanups.events(caller, filter, page));
   return list_of(rows, page, [](const Event& e) { return render(e); }, [](const Event& e) { return e.id.text; });
 }
@@ -80,7 +81,8 @@ Result<StaleWish> read_stale(const std::string& body) {
   wish.dry_run = reader.optional_bool("dry_run").value_or(false);
   TRY(reader.finish());
   if (seconds.has_value() == hours.has_value())
-    return fail(Code::invalid, "give either inactive_seconds or inactive_hours", "inactivity_ambiguous");
+    return tl::unexpected(
+        one_of_two("inactive_seconds", "inactive_hours", seconds.has_value(), "inactivity_ambiguous"));
   wish.rule.inactive = *from_seconds(seconds ? *seconds : *hours * 3600);
   return wish;
 }

@@ -231,6 +231,9 @@ void add_file_routes(http::Router& router, Services& services) {
               http::StreamingHandler([&services](const http::Request& request, http::BodyReader& body) {
                 const auto caller = authenticate(services.access, request);
                 if (!caller) return problem(caller.error(), request.id);
+                // The same bytes again are the same file: a key is only checked, and nothing is remembered.
+                const auto once = once_of(services, *caller, request);
+                if (!once) return problem(once.error(), request.id);
                 return answer(upload(services, *caller, request, body), request);
               })});
   router.add({"DELETE", base + "content", with(remove)});

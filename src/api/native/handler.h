@@ -1,9 +1,11 @@
 #pragma once
 // The frame around every native handler: who calls, what to do, and the one way an error becomes an answer.
 
+#include <algorithm>
 #include <charconv>
 
 #include "api/authenticate.h"
+#include "api/native/once.h"
 #include "api/problem.h"
 #include "api/services.h"
 #include "http/router.h"
@@ -13,27 +15,52 @@ namespace mayfly::api::native {
 
 using Body = std::function<Result<http::Response>(const Caller&, const http::Request&)>;
 using AsyncBody = std::function<void(const Caller&, std::shared_ptr<const http::Request>, http::Responder)>;
+// Of calls that change something by a use case that takes a Once.
+using OnceBody = std::function<Result<http::Response>(const Caller&, const Once&, const http::Request&)>;
+using AsyncOnceBody =
+    std::function<void(const Caller&, const Once&, std::shared_ptr<const http::Request>, http::Responder)>;
 
 inline http::Response answer(Result<http::Response> result, const http::Request& request) {
   return result ? std::move(*result) : problem(result.error(), request.id);
 }
 
-/// A handler that blocks for a transaction or two.
-inline http::BlockingHandler blocking(Services& services, Body body) {
+/// A handler that blocks for a transaction or two, and itself remembers what it did under an Idempotency-Key.
+inline http::BlockingHandler blocking_once(Services& services, OnceBody body) {
   return [&services, body = std::move(body)](const http::Request& request) {
     const auto caller = authenticate(services.access, request);
     if (!caller) return problem(caller.error(), request.id);
-    return answer(body(*caller, request), request);
+    const auto once = once_of(services, *caller, request);
+    if (!once) return problem(once.error(), request.id);
+    return answer(body(*caller, *once, request), request);
   };
 }
 
-/// A handler that answers later, from another thread.
-inline http::AsyncHandler parked(Services& services, AsyncBody body) {
+/// The same for one that answers later, from another thread. Whoever waits longer than a transaction holds its place.
+inline http::AsyncHandler parked_once(Services& services, AsyncOnceBody body) {
   return [&services, body = std::move(body)](std::shared_ptr<const http::Request> request, http::Responder respond) {
     const auto caller = authenticate(services.access, *request);
     if (!caller) return respond(problem(caller.error(), request->id));
-    body(*caller, request, respond);
+    const auto once = once_of(services, *caller, *request);
+    if (!once) return respond(problem(once.error(), request->id));
+    body(*caller, *once, request, respond);
   };
+}
+
+/// A handler that knows nothing of repeats; under an Idempotency-Key its status and ids are kept.
+inline http::BlockingHandler blocking(Services& services, Body body) {
+  return blocking_once(services, [&services, body = std::move(body)](const Caller& caller, const Once& once,
+                                                                     const http::Request& request) {
+    return remembered(services, once, [&] { return body(caller, request); });
+  });
+}
+
+inline http::AsyncHandler parked(Services& services, AsyncBody body) {
+  return parked_once(services, [&services, body = std::move(body)](const Caller& caller, const Once& once,
+                                                                   std::shared_ptr<const http::Request> request,
+                                                                   http::Responder respond) {
+    remembered(services, once, request, std::move(respond),
+               [body, caller, request](http::Responder tell) { body(caller, request, std::move(tell)); });
+  });
 }
 
 inline http::Response ok(const boost::json::value& body, int status = 200) {
@@ -51,7 +78,9 @@ inline Result<std::int64_t> query_integer(const http::Request& request, std::str
   Error bad{Code::invalid, {}, "query_invalid", {}};
   bad.message = std::string(name) + " must be an integer from " + std::to_string(least) + " to " +
                 std::to_string(most) + "; got \"" + text->substr(0, 40) + "\"";
-  bad.fields.push_back({"query." + std::string(name), "an integer", *text});
+  bad.fields.push_back({"query." + std::string(name),
+                        "an integer from " + std::to_string(least) + " to " + std::to_string(most),
+                        "\"" + text->substr(0, 40) + "\""});
   return tl::unexpected(bad);
 }
 
@@ -64,9 +93,20 @@ inline Result<bool> query_flag(const http::Request& request, std::string_view na
               "query_invalid");
 }
 
-/// Every query parameter must be one of these, or the nearest one is named.
+/// The one way a parameter of the query is refused.
+inline tl::unexpected<Error> bad_query(const std::string& name, const std::string& expected, const std::string& found) {
+  return tl::unexpected(Error{Code::invalid, name + " must be " + expected + "; got " + found, "query_invalid",
+                              {{"query." + name, expected, found}}});
+}
+
+/// Every query parameter must be one of these, or the nearest one is named; only filters that are lists come twice.
 inline Status only_query(const http::Request& request, const std::vector<std::string>& known) {
   for (const auto& [name, value] : request.query) {
+    if (name == "workspace") continue;   // authenticate() has read it
+    const bool repeats = name == "state" || name == "label";
+    const auto times = std::ranges::count(request.query, name, &std::pair<std::string, std::string>::first);
+    if (times > 1 && !repeats)
+      return bad_query(name.substr(0, 60), "given once", "it " + std::to_string(times) + " times");
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto near = json::nearest(name, known);
     return fail(Code::invalid,
@@ -76,11 +116,15 @@ inline Status only_query(const http::Request& request, const std::vector<std::st
   return {};
 }
 
-/// limit (1..200, 50) and cursor.
-inline Result<Page> page_of(const http::Request& request) {
+/// limit (1..200, 50) and cursor: the id of a thing of the listed kind, by its prefix.
+inline Result<Page> page_of(const http::Request& request, std::string_view prefix) {
   Page page;
   page.limit = static_cast<std::size_t>(TRY(query_integer(request, "limit", 50, 1, 200)));
-  if (const auto* cursor = request.query_value("cursor")) page.before = *cursor;
+  const auto* cursor = request.query_value("cursor");
+  if (!cursor) return page;
+  if (!cursor->starts_with(prefix) || !uuid_in(*cursor))
+    return bad_query("cursor", "a next_cursor of this list", "\"" + cursor->substr(0, 60) + "\"");
+  page.before = *cursor;
   return page;
 }
 

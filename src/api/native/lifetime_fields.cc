@@ -56,6 +56,12 @@ std::optional<WallTime> read_instant(json::Reader& reader, std::string_view key)
   return std::nullopt;
 }
 
+Error one_of_two(const std::string& one, const std::string& other, bool both, std::string reason) {
+  const auto field = both ? FieldError{other, "left out where " + one + " is given", "both"}
+                          : FieldError{one, "given, or " + other, "nothing"};
+  return {Code::invalid, "give either " + one + " or " + other, std::move(reason), {field}};
+}
+
 void read_lifetime(json::Reader& reader, LifetimePolicy& policy) {
   read_seconds(reader, "max_age_seconds", policy.max_age);
   read_seconds(reader, "idle_seconds", policy.idle);

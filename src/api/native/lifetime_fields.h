@@ -13,4 +13,7 @@ void read_lifetime(json::Reader& reader, LifetimePolicy& policy);
 /// complained of.
 std::optional<WallTime> read_instant(json::Reader& reader, std::string_view key);
 
+/// For two members of which exactly one must be given, when both are or none is.
+Error one_of_two(const std::string& one, const std::string& other, bool both, std::string reason);
+
 }  // namespace mayfly::api::native

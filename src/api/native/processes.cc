@@ -3,6 +3,7 @@
 #include "api/native/handler.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
+#include "api/native/variables.h"
 #include "json/bytes.h"
 
 namespace mayfly::api::native {
@@ -36,7 +37,7 @@ Result<ExecWish> read_exec(const std::string& body) {
   json::Reader reader(body);
   ExecWish wish;
   read_argv(reader, wish.command.argv);
-  wish.command.env = reader.optional_string_map("env", 256, {.max = 32768}).value_or(Labels());
+  wish.command.env = read_variables(reader);
   wish.command.cwd = reader.optional_string("cwd", {.min = 1, .max = 4096}).value_or("");
   wish.command.input = reader.optional_string("stdin", {.max = 1 << 19}).value_or("");
   wish.command.name = reader.optional_string("name", {.min = 1, .max = 128}).value_or("");
@@ -80,14 +81,22 @@ http::Response render(const RunResult& result) {
   return ok(body, result.process.running ? 202 : 200);
 }
 
-void exec(Services& services, const Caller& caller, std::shared_ptr<const http::Request> request,
+void exec(Services& services, const Caller& caller, const Once& once, std::shared_ptr<const http::Request> request,
           http::Responder respond) {
   auto wish = read_exec(request->body);
   if (!wish) return respond(problem(wish.error(), request->id));
-  services.execution.run(caller, request->param("id"), std::move(wish->command), wish->wait,
-                         [request, respond](Result<RunResult> result) {
-                           respond(result ? render(*result) : problem(result.error(), request->id));
-                         });
+  const auto held = holding_place(services, once, respond);
+  if (!held) return respond(problem(held.error(), request->id));
+  const auto run = [&services, caller, once, request, tell = *held, wish = std::move(*wish)] {
+    services.execution.run(caller, request->param("id"), wish.command, wish.wait,
+                           [request, tell](Result<RunResult> result) {
+                             tell(result ? render(*result) : problem(result.error(), request->id));
+                           },
+                           once);
+  };
+  // With a key there is a commit before the command, which no thread of the network waits for.
+  if (once) services.post(run);
+  else run();
 }
 
 Result<std::int64_t> process_id(const http::Request& request) {
@@ -194,9 +203,10 @@ void add_process_routes(http::Router& router, Services& services) {
     });
   };
   router.add({"POST", "/v1/sandboxes/{id}/exec",
-              parked(services, [&services](const Caller& caller, std::shared_ptr<const http::Request> request,
-                                           http::Responder respond) {
-                exec(services, caller, std::move(request), std::move(respond));
+              parked_once(services, [&services](const Caller& caller, const Once& once,
+                                                std::shared_ptr<const http::Request> request,
+                                                http::Responder respond) {
+                exec(services, caller, once, std::move(request), std::move(respond));
               })});
   router.add({"GET", base, with(list)});
   router.add({"GET", base + "/{process}", with(get)});

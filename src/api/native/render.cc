@@ -89,6 +89,7 @@ json::object render(const Sandbox& sandbox) {
           {"env", names_of(sandbox.spec.env)},
           {"workdir", sandbox.spec.workdir},
           {"exclude", render(sandbox.spec.exclude)},
+          {"network", name(sandbox.spec.network)},
           {"restored_from", text_or_null(sandbox.spec.restore_from)},
           {"caveats", render(sandbox.caveats)},
           {"lifetime", render(sandbox.lifetime)},
@@ -139,6 +140,7 @@ json::object render(const Archive& archive) {
           {"left_out", archive.content.left_out},
           {"created_at", format(archive.resource.created_at)},
           {"verified_at", time_or_null(archive.verified_at)},
+          {"verify_error", trouble_or_null(archive.verify_error)},
           {"expires_at", time_or_null(archive.lifetime.expires_at)}};
 }
 

@@ -13,6 +13,9 @@ void add_file_routes(http::Router& router, Services& services);
 void add_archive_routes(http::Router& router, Services& services);
 void add_cleanup_routes(http::Router& router, Services& services);
 void add_image_routes(http::Router& router, Services& services);
+void add_people_routes(http::Router& router, Services& services);
+void add_key_routes(http::Router& router, Services& services);
+void add_workspace_routes(http::Router& router, Services& services);
 void add_system_routes(http::Router& router, Services& services);
 
 void add_routes(http::Router& router, Services& services);

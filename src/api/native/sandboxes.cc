@@ -2,6 +2,7 @@
 #include "api/native/lifetime_fields.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
+#include "api/native/variables.h"
 
 namespace mayfly::api::native {
 
@@ -29,12 +30,18 @@ Result<NewSandbox> read_new_sandbox(const std::string& body) {
   wish.spec.image = image.value_or("busybox");
   wish.spec.restore_from = reader.optional_string("restore_from", {.min = 1, .max = 64}).value_or("");
   wish.labels = reader.optional_string_map("labels", 64, {.max = 256}).value_or(Labels());
-  wish.spec.env = reader.optional_string_map("env", 256, {.max = 32768}).value_or(Labels());
+  if (wish.labels.contains("")) reader.complain("labels", "names of at least 1 byte", "the string \"\"");
+  wish.spec.env = read_variables(reader);
   wish.spec.workdir = reader.optional_string("workdir", {.min = 1, .max = 4096}).value_or("/");
   if (wish.spec.workdir.front() != '/') reader.complain("workdir", "an absolute path", "\"" + wish.spec.workdir + "\"");
   wish.spec.exclude = reader.optional_string_list("exclude", 64, {.min = 2, .max = 4096}).value_or(Exclusions());
   for (const auto& path : wish.spec.exclude)
     if (path.front() != '/') reader.complain("exclude", "absolute paths inside the sandbox", "\"" + path + "\"");
+  if (const auto word = reader.optional_string("network", {.max = 32})) {
+    const auto access = parse_network_access(*word);
+    if (access) wish.spec.network = *access;
+    else reader.complain("network", "none or outbound", "\"" + *word + "\"");
+  }
   wish.resources_given = reader.has("resources");
   read_resources(reader.nested("resources"), wish.spec.resources);
   auto lifetime = reader.nested("lifetime");
@@ -43,30 +50,33 @@ Result<NewSandbox> read_new_sandbox(const std::string& body) {
   return wish;
 }
 
-void create(Services& services, const Caller& caller, std::shared_ptr<const http::Request> request,
+void create(Services& services, const Caller& caller, const Once& once, std::shared_ptr<const http::Request> request,
             http::Responder respond) {
   const auto work = [&]() -> Status {
     TRY(only_query(*request, {"wait"}));
     const bool wait = TRY(query_flag(*request, "wait", true));
     const auto wish = TRY(read_new_sandbox(request->body));
-    const auto made = TRY(services.sandboxes.create(caller, wish));
-    if (!wait) {
-      respond(ok(render(made), 202));
+    const auto tell = wait ? TRY(holding_place(services, once, respond)) : respond;
+    const auto made = services.sandboxes.create(caller, wish, once);
+    if (!made || !wait) {
+      tell(made ? ok(render(*made), 202) : problem(made.error(), request->id));
       return {};
     }
-    services.sandboxes.when_settled(caller, made.resource.id, create_patience, [=](Result<Sandbox> settled) {
-      if (!settled) return respond(problem(settled.error(), request->id));
-      if (settled->resource.state == State::deleting || settled->resource.state == State::gone)
-        return respond(problem({Code::conflict,
-                                "sandbox " + settled->resource.id.text + " was deleted while it started",
-                                "deleted_while_starting",
-                                {}},
-                               request->id));
-      if (settled->resource.state == State::failed)
-        return respond(problem({Code::unavailable,
-                                "sandbox " + settled->resource.id.text + " did not start: " + settled->work.last_error,
-                                "start_failed", {}}, request->id));
-      respond(ok(render(*settled), lifecycle::transitional(settled->resource.state) ? 202 : 201));
+    services.sandboxes.when_settled(caller, made->resource.id, create_patience, [=](Result<Sandbox> settled) {
+      if (!settled) return tell(problem(settled.error(), request->id));
+      const auto state = settled->resource.state;
+      // One that did start may have been deleted since, before a repeat of its create.
+      if ((state == State::deleting || state == State::gone) && !(once && settled->started_at))
+        return tell(problem({Code::conflict,
+                             "sandbox " + settled->resource.id.text + " was deleted while it started",
+                             "deleted_while_starting",
+                             {}},
+                            request->id));
+      if (state == State::failed)
+        return tell(problem({Code::unavailable,
+                             "sandbox " + settled->resource.id.text + " did not start: " + settled->work.last_error,
+                             "start_failed", {}}, request->id));
+      tell(ok(render(*settled), lifecycle::transitional(state) ? 202 : 201));
     });
     return {};
   };
@@ -90,13 +100,14 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
       filter.image = value;
     }
   }
-  const auto page = TRY(page_of(request));
+  const auto page = TRY(page_of(request, "sbx_"));
   const auto rows = TRY(services.sandboxes.list(caller, filter, page));
   return list_of(rows, page, [](const Sandbox& s) { return render(s); },
                  [](const Sandbox& s) { return s.resource.id.text; });
 }
 
-Result<http::Response> remove(Services& services, const Caller& caller, const http::Request& request) {
+Result<http::Response> remove(Services& services, const Caller& caller, const Once& once,
+                              const http::Request& request) {
   TRY(only_query(request, {"archive", "on_archive_failure", "archive_retention_seconds"}));
   DeleteRequest wish;
   wish.policy.archive = TRY(query_flag(request, "archive", true));
@@ -109,7 +120,7 @@ Result<http::Response> remove(Services& services, const Caller& caller, const ht
   const auto retention =
       TRY(query_integer(request, "archive_retention_seconds", archive_retention / 1s, 60, 316224000));
   wish.policy.archive_retention = std::chrono::seconds(retention);
-  const auto accepted = TRY(services.sandboxes.remove(caller, request.param("id"), wish));
+  const auto accepted = TRY(services.sandboxes.remove(caller, request.param("id"), wish, once));
   auto body = render(accepted.sandbox);
   body["cleanup_task_id"] = accepted.task.text;
   auto response = ok(body, 202);
@@ -121,9 +132,12 @@ Result<http::Response> remove(Services& services, const Caller& caller, const ht
 
 void add_sandbox_routes(http::Router& router, Services& services) {
   router.add({"POST", "/v1/sandboxes",
-              parked(services, [&services](const Caller& caller, std::shared_ptr<const http::Request> request,
-                                           http::Responder respond) {
-                services.post([&services, caller, request, respond] { create(services, caller, request, respond); });
+              parked_once(services, [&services](const Caller& caller, const Once& once,
+                                                std::shared_ptr<const http::Request> request,
+                                                http::Responder respond) {
+                services.post([&services, caller, once, request, respond] {
+                  create(services, caller, once, request, respond);
+                });
               })});
   router.add(
       {"GET", "/v1/sandboxes", blocking(services, [&services](const Caller& caller, const http::Request& request) {
@@ -135,8 +149,9 @@ void add_sandbox_routes(http::Router& router, Services& services) {
          return ok(render(TRY(services.sandboxes.get(caller, request.param("id")))));
        })});
   router.add({"DELETE", "/v1/sandboxes/{id}",
-              blocking(services, [&services](const Caller& caller, const http::Request& request) {
-                return remove(services, caller, request);
+              blocking_once(services, [&services](const Caller& caller, const Once& once,
+                                                  const http::Request& request) {
+                return remove(services, caller, once, request);
               })});
 }
 

@@ -73,6 +73,9 @@ void add_routes(http::Router& router, Services& services) {
   add_archive_routes(router, services);
   add_cleanup_routes(router, services);
   add_image_routes(router, services);
+  add_people_routes(router, services);
+  add_key_routes(router, services);
+  add_workspace_routes(router, services);
   add_system_routes(router, services);
 }
 

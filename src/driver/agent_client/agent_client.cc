@@ -36,6 +36,7 @@ Result<std::string> command_frame(Operation operation, const Command& command, s
     return fail(Code::too_large, "a command has at most " + std::to_string(wire::argument_limit) + " arguments and " +
                                      std::to_string(wire::variable_limit) + " variables");
   auto fields = request(operation);
+  if (operation == Operation::run_once) fields.text(command.token);
   write_command(fields, command);
   if (wait) fields.integer(wait->count());
   return frame_of(fields);
@@ -62,7 +63,8 @@ Result<AgentStatus> AgentClient::status(const Incarnation& to) {
 
 void AgentClient::run(const Incarnation& to, const Command& command, Duration wait,
                       std::function<void(Result<RunResult>)> then) {
-  call_later(to, command_frame(Operation::run, command, bounded(wait)), bounded(wait), std::move(then));
+  const auto operation = command.token.empty() ? Operation::run : Operation::run_once;
+  call_later(to, command_frame(operation, command, bounded(wait)), bounded(wait), std::move(then));
 }
 
 Result<Process> AgentClient::spawn(const Incarnation& to, const Command& command) {

@@ -19,11 +19,12 @@ namespace mayfly {
 
 using namespace crun;
 
-CrunDriver::CrunDriver(CrunOptions options)
+CrunDriver::CrunDriver(CrunOptions options, Network network)
     : options_(std::move(options)),
       layout_{options_.data, options_.instance},
       cgroups_(options_.cgroup_root),
-      ranges_(options_.id_base, options_.id_count) {}
+      ranges_(options_.id_base, options_.id_count),
+      network_(std::move(network)) {}
 
 CrunDriver::~CrunDriver() {
   // Stays when a helper is at work; the next driver finds it there. A helper just ended is counted a little longer.
@@ -38,7 +39,9 @@ Result<std::unique_ptr<CrunDriver>> CrunDriver::open(CrunOptions options) {
   // crun runs from the bundle, where a relative path would lead elsewhere.
   for (const auto& path : {options.data, options.agent, options.crun})
     if (!path.starts_with('/')) return fail(Code::invalid, "path '" + path + "' for the driver: must be absolute");
-  std::unique_ptr<CrunDriver> driver(new CrunDriver(std::move(options)));
+  options.network.marker = options.data + "/network-in-use";
+  auto network = TRY(Network::make(options.instance, options.network));
+  std::unique_ptr<CrunDriver> driver(new CrunDriver(std::move(options), std::move(network)));
   const auto& layout = driver->layout_;
   TRY(os::make_folders(layout.data, 0700));
   for (const auto& folder : {layout.images(), layout.layers(), layout.runs(), layout.states(), layout.trash()})
@@ -46,6 +49,7 @@ Result<std::unique_ptr<CrunDriver>> CrunDriver::open(CrunOptions options) {
   driver->runs_ = TRY(os::open(layout.runs(), O_RDONLY | O_DIRECTORY));
   driver->program_ = TRY(program_in_memory(driver->options_.crun));
   driver->seccomp_ = TRY(seccomp_filter());
+  TRY(driver->network_.settle());
   TRY(driver->learn_ranges());
   return driver;
 }
@@ -124,6 +128,8 @@ Status CrunDriver::release(const Incarnation& incarnation) {
   TRY(cgroups_.remove(name, options_.kill_patience));
   FAILPOINT("crun.release.after_cgroups");
   const auto run = layout_.run(incarnation);
+  if (::access((run + "/resolv.conf").c_str(), F_OK) == 0) TRY(network_.leave(incarnation));
+  FAILPOINT("crun.release.after_network");
   auto file_systems = TRY(unmount_overlay(run));
   FAILPOINT("crun.release.after_unmount");
   TRY(os::remove_tree(layout_.state(incarnation)));

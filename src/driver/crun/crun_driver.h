@@ -13,6 +13,7 @@
 
 #include "driver/crun/cgroups.h"
 #include "driver/crun/layout.h"
+#include "driver/crun/network.h"
 #include "driver/crun/overlay.h"
 #include "driver/crun/userns.h"
 #include "ports/driver.h"
@@ -29,6 +30,7 @@ struct CrunOptions {
   std::uint32_t id_base = 1 << 20;           // user ids of the host set aside for sandboxes
   std::uint32_t id_count = 4096u << 16;      // 65536 for each sandbox that is not released
   int lock_fd = -1;                          // helper processes hold it open while they live; sandboxes never
+  crun::NetworkOptions network;
   crun::LayersBy layers_by = crun::LayersBy::whatever_works;
   /// Says whether the agent answers. Empty: it accepts a connection.
   std::function<Status(const Incarnation&)> probe;
@@ -55,12 +57,16 @@ class CrunDriver : public Driver {
   Result<std::int64_t> cpu_time(const Incarnation& incarnation) override;
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;
   Result<std::vector<Found>> inventory() override;
+  Result<std::vector<std::string>> strangers() override;
   Result<ManifestSummary> export_layer(const LayerRef& layer, const Exclusions& exclude, Sink& tar,
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;
 
   /// To be called when a start is about to be asked for, on a thread that may wait.
   void expect_start();
+
+  /// What this host can hold no sandbox of these resources to, whatever else is asked for.
+  Caveats standing_caveats(const Resources& resources) const;
 
   /// Where the agent listens: a path that fits a socket address, valid in this process.
   std::string agent_socket(const Incarnation& incarnation) const;
@@ -70,17 +76,18 @@ class CrunDriver : public Driver {
   Status settle_helpers(std::chrono::milliseconds patience = std::chrono::milliseconds(2000));
 
  private:
-  explicit CrunDriver(CrunOptions options);
+  CrunDriver(CrunOptions options, crun::Network network);
 
   Status own(const std::string& instance) const;
   Status learn_ranges();
   Result<bool> adopt(const Incarnation& incarnation);
   Status refuse_two_generations(const Incarnation& incarnation) const;
-  Result<crun::IdRange> make_run_folder(const Incarnation& incarnation);
+  Result<std::uint32_t> make_run_folder(const Incarnation& incarnation);
   Status make_layer(const LaunchSpec& launch) const;
   Status make_bundle(const LaunchSpec& launch, const Image& image, const crun::IdRange& ids,
                      const crun::Limits& limits) const;
   Status run_container(const Incarnation& incarnation);
+  Status join_network(const Incarnation& incarnation, std::uint32_t slot);
   Status await_agent(const Incarnation& incarnation) const;
   Status probe(const Incarnation& incarnation) const;
   Status refuse_mounted(const LayerRef& layer) const;
@@ -92,6 +99,7 @@ class CrunDriver : public Driver {
   const crun::Layout layout_;
   const crun::Cgroups cgroups_;
   crun::IdRanges ranges_;
+  crun::Network network_;
   os::Fd runs_;
   os::Fd program_;       // crun, in memory
   std::string seccomp_;

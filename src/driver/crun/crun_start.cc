@@ -85,7 +85,8 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
     return fail(Code::invalid, "start " + to_string(incarnation) + ": image '" + launch.spec.image_digest +
                                    "' is not on this host (" + image.error().message + ")", "image_missing");
   const auto made = [&]() -> Status {
-    const auto ids = TRY(make_run_folder(incarnation));
+    const auto slot = TRY(make_run_folder(incarnation));
+    const auto ids = ranges_.range(slot);
     FAILPOINT("crun.start.after_run_folder");
     TRY(make_layer(launch));
     FAILPOINT("crun.start.before_mount");
@@ -98,6 +99,8 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
     FAILPOINT("crun.start.before_crun");
     TRY(run_container(incarnation));
     FAILPOINT("crun.start.after_crun");
+    if (launch.spec.network == NetworkAccess::outbound) TRY(join_network(incarnation, slot));
+    FAILPOINT("crun.start.after_network");
     return await_agent(incarnation);
   }();
   if (!made) {
@@ -131,7 +134,7 @@ Status CrunDriver::refuse_two_generations(const Incarnation& incarnation) const 
   return {};
 }
 
-Result<IdRange> CrunDriver::make_run_folder(const Incarnation& incarnation) {
+Result<std::uint32_t> CrunDriver::make_run_folder(const Incarnation& incarnation) {
   const auto slot = TRY(ranges_.take());
   const auto run = layout_.run(incarnation);
   const auto noted = [&]() -> Status {
@@ -145,7 +148,7 @@ Result<IdRange> CrunDriver::make_run_folder(const Incarnation& incarnation) {
     return tl::unexpected(noted.error());
   }
   TRY(make_folder(run + "/merged", 0755));
-  return ranges_.range(slot);
+  return slot;
 }
 
 Status CrunDriver::make_layer(const LaunchSpec& launch) const {
@@ -169,6 +172,13 @@ Status CrunDriver::make_bundle(const LaunchSpec& launch, const Image& image, con
   bundle.env.insert(image.env.begin(), image.env.end());  // the sandbox's own words win
   bundle.agent = options_.agent;
   bundle.seccomp = seccomp_;
+  if (launch.spec.network == NetworkAccess::outbound) {
+    // Its presence says, from before the container runs, that a way out is to be taken away again.
+    bundle.resolver_file = layout_.run(launch.incarnation) + "/resolv.conf";
+    TRY(put_file(bundle.resolver_file, network_.resolver_file()));
+    if (::chmod(bundle.resolver_file.c_str(), 0644) != 0)
+      return tl::unexpected(errno_error(errno, "set the mode of " + bundle.resolver_file));
+  }
   bundle.shared_memory_bytes = (launch.spec.resources.memory_mb << 20) / 2;
   bundle.open_files = open_files();
   return put_file(layout_.run(launch.incarnation) + "/config.json", config_json(bundle));
@@ -199,6 +209,14 @@ Status CrunDriver::run_container(const Incarnation& incarnation) {
   // Already gone: the wait for the agent will say so.
   if (!facts) return {};
   return put_file(run + "/init", std::to_string(*pid) + " " + std::to_string(facts->start_time));
+}
+
+/// Before anything runs inside: PID 1 is the agent, which waits for orders.
+Status CrunDriver::join_network(const Incarnation& incarnation, std::uint32_t slot) {
+  const auto first = first_process(incarnation);
+  if (!first || !in_cgroup(*first, container_name(incarnation)))
+    return fail(Code::internal, "connect " + to_string(incarnation) + ": its first process is gone already");
+  return network_.join(incarnation, slot, *first);
 }
 
 Status CrunDriver::await_agent(const Incarnation& incarnation) const {

@@ -70,6 +70,8 @@ Result<Presence> CrunDriver::inspect(const Incarnation& incarnation) {
   for (const auto& mount : TRY(read_mounts()))
     if (owner_of(mount, layout_) == incarnation)
       presence.left.push_back(found(What::mount, incarnation, mount.point));
+  for (const auto& link : TRY(network_.links()))
+    if (link.of == incarnation) presence.left.push_back(found(What::network, incarnation, link.name));
   if (const auto state = layout_.state(incarnation); exists(state))
     presence.left.push_back(found(What::runtime_state, incarnation, state));
   add_run_folder(layout_, incarnation, presence.left);
@@ -88,6 +90,7 @@ Result<std::vector<Found>> CrunDriver::inventory() {
     }
   for (const auto& mount : TRY(read_mounts()))
     if (const auto of = owner_of(mount, layout_)) all.push_back(found(What::mount, *of, mount.point));
+  for (const auto& link : TRY(network_.links())) all.push_back(found(What::network, link.of, link.name));
   for (const auto& name : TRY(os::list_folder(layout_.states())))
     if (const auto of = parse_container_name(name); ours(of))
       all.push_back(found(What::runtime_state, *of, layout_.states() + "/" + name));
@@ -97,6 +100,33 @@ Result<std::vector<Found>> CrunDriver::inventory() {
       add_run_folder(layout_, *of, all);
     }
   TRY(add_layers(layout_, all));
+  return all;
+}
+
+Caveats CrunDriver::standing_caveats(const Resources& resources) const {
+  LaunchSpec any;
+  any.spec.resources = resources;
+  return caveats(any, cgroups_.enforceable(resources));
+}
+
+Result<std::vector<std::string>> CrunDriver::strangers() {
+  std::vector<std::string> all;
+  const auto look = [&](const std::string& folder, const auto& ours) {
+    // A folder that is not there, or not any more, holds no stranger.
+    for (const auto& name : os::list_folder(folder).value_or(std::vector<std::string>()))
+      if (!ours(name)) all.push_back(folder + "/" + name);
+  };
+  look(layout_.layers(), [](const std::string& name) { return parse_uuid(name).has_value(); });
+  for (const auto& name : TRY(os::list_folder(layout_.layers())))
+    if (parse_uuid(name))
+      look(layout_.layers() + "/" + name, [](const std::string& layer) { return parse_number(layer).has_value(); });
+  look(layout_.runs(), [](const std::string& name) { return parse_run_name(name).has_value(); });
+  look(layout_.trash(), [](const std::string& name) { return parse_trash_name(name).has_value(); });
+  look(layout_.images(), [](const std::string& name) { return is_image_folder(name); });
+  look(layout_.states(), [&](const std::string& name) {
+    const auto of = parse_container_name(name);
+    return of && of->instance == layout_.instance;
+  });
   return all;
 }
 

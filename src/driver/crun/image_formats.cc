@@ -82,7 +82,7 @@ std::string text_of(const json::value* v) {
   return v && v->is_string() ? std::string(v->get_string()) : std::string();
 }
 
-ImageSettings settings_of(const json::value& config) {
+Result<ImageSettings> settings_of(const json::value& config) {
   ImageSettings settings;
   const auto* part = member(config, "config");
   if (!part) return settings;
@@ -90,6 +90,8 @@ ImageSettings settings_of(const json::value& config) {
     for (const auto& entry : env->get_array()) {
       const auto text = text_of(&entry);
       const auto equals = text.find('=');
+      if (text.find('\0') != std::string::npos)
+        return fail(Code::invalid, "the image brings an environment with a NUL in it, which no process can be given");
       if (equals != std::string::npos && equals > 0) settings.env[text.substr(0, equals)] = text.substr(equals + 1);
     }
   if (const auto workdir = text_of(member(*part, "WorkingDir")); workdir.starts_with('/')) settings.workdir = workdir;

@@ -88,6 +88,12 @@ Status prepare_rootfs(const std::string& rootfs) {
   TRY(os::remove_tree_at(root.get(), ".mayfly"));
   TRY(ensure_folder(root, ".mayfly", 0755));
   TRY(put_file(root, ".mayfly/agent", "", 0555));
+  // A place for the bind mount of a sandbox with a network, which would else be made in its layer. An image that has
+  // something else there, or an /etc of its own mind, keeps it.
+  ::mkdirat(root.get(), "etc", 0755);
+  const auto place = os::open_in_root(root.get(), "etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (place && (::fchmod(place->get(), 0644) != 0 || ::futimens(place->get(), long_ago) != 0))
+    return failed("finish etc/resolv.conf in the image");
   if (::fchmod(root.get(), 0755) != 0) return failed("set the mode of " + rootfs);
   return {};
 }

@@ -25,7 +25,7 @@ namespace {
 class WorkFolder {
  public:
   static Result<WorkFolder> make(const std::string& parent) {
-    auto path = parent + "/.work-XXXXXX";
+    auto path = parent + "/" + std::string(image_in_work) + "XXXXXX";
     if (!::mkdtemp(path.data())) return tl::unexpected(errno_error(errno, "make a folder in " + parent));
     ::chmod(path.c_str(), 0755);
     return WorkFolder(std::move(path));
@@ -122,7 +122,7 @@ Status ImageFolder::remove(const std::string& digest) {
   const auto hex = digest_hex(digest);
   if (!hex) return fail(Code::invalid, "remove image '" + digest + "': no sha256 digest");
   // The name goes first and at once: half an image must never be found under it.
-  const auto gone = layout_.images() + "/.gone-" + *hex;
+  const auto gone = layout_.images() + "/" + std::string(image_going) + *hex;
   if (::rename((layout_.images() + "/" + *hex).c_str(), gone.c_str()) != 0 && errno != ENOENT)
     return tl::unexpected(errno_error(errno, "remove image " + digest));
   FAILPOINT("images.remove.after_move");

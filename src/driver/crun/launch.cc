@@ -37,8 +37,9 @@ struct Child {
 
 bool keep_open(int fd) { return ::fcntl(fd, F_SETFD, 0) == 0; }
 
-/// Runs in memory shared with the parent, which stands still until exec: system calls only.
-int become_crun(void* argument) {
+/// Runs in memory shared with the parent, which stands still until exec: system calls only. Its frame never returns, so
+/// no sanitizer may keep books of it.
+[[gnu::no_sanitize("address", "thread", "undefined")]] int become_crun(void* argument) {
   auto& child = *static_cast<Child*>(argument);
   const auto give_up = [&](const char* step) {
     child.trouble = errno;

@@ -95,4 +95,9 @@ std::optional<std::string> digest_hex(std::string_view digest) {
   return hex ? std::optional(std::string(digits)) : std::nullopt;
 }
 
+bool is_image_folder(std::string_view name) {
+  return name.starts_with(image_in_work) || name.starts_with(image_going) ||
+         digest_hex("sha256:" + std::string(name)).has_value();
+}
+
 }  // namespace mayfly::crun

@@ -2,6 +2,7 @@
 // Where everything of one instance lies, below its data folder (0700, owned by root).
 //
 //   images/<sha256>/rootfs, image.json      read-only root file systems, ids as a container sees them
+//   images/.work-*, .gone-*                 one that is being made or removed
 //   layers/<uid>/<layer>/upper, work        what a sandbox wrote; `generation` beside them: the last one to run on it
 //   run/<uid>-<generation>/                 one container: made first and removed last of all that belongs to it
 //     slot                                    its range of user ids
@@ -54,6 +55,11 @@ std::string trash_name(const LayerRef& layer);
 std::optional<Incarnation> parse_run_name(std::string_view name);
 std::optional<LayerRef> parse_trash_name(std::string_view name);
 std::optional<int> parse_number(std::string_view digits);
+
+// Images come and go under these names, with something more behind them.
+constexpr std::string_view image_in_work = ".work-", image_going = ".gone-";
+/// A finished image, or one of those.
+bool is_image_folder(std::string_view name);
 
 /// The hex digits of "sha256:<64 hex>", and nothing else: they become a folder's name.
 std::optional<std::string> digest_hex(std::string_view digest);

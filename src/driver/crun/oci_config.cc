@@ -56,7 +56,7 @@ object mount(const char* where, const char* type, const char* source, array opti
 array mounts(const Bundle& bundle) {
   auto shm = words({"nosuid", "noexec", "nodev", "mode=1777"});
   shm.emplace_back("size=" + std::to_string(bundle.shared_memory_bytes));
-  return {
+  array all = {
       mount("/proc", "proc", "proc", words({"nosuid", "noexec", "nodev"})),
       mount("/dev", "tmpfs", "tmpfs", words({"nosuid", "noexec", "strictatime", "mode=755", "size=1048576"})),
       mount("/dev/pts", "devpts", "devpts",
@@ -66,6 +66,10 @@ array mounts(const Bundle& bundle) {
       mount("/sys", "sysfs", "sysfs", words({"nosuid", "noexec", "nodev", "ro"})),
       mount("/.mayfly/agent", "bind", bundle.agent.c_str(), words({"bind", "ro", "nosuid", "nodev"})),
   };
+  if (!bundle.resolver_file.empty())
+    all.push_back(mount("/etc/resolv.conf", "bind", bundle.resolver_file.c_str(),
+                        words({"bind", "ro", "nosuid", "nodev", "noexec"})));
+  return all;
 }
 
 object resources(const Limits& limits) {

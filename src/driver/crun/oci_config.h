@@ -18,6 +18,7 @@ struct Bundle {
   std::map<std::string, std::string> env;   // of the agent, and by it of every process
   std::string agent;                        // the host's file, bound over /.mayfly/agent
   std::string seccomp;                      // seccomp_filter()
+  std::string resolver_file;                // the host's file, bound over /etc/resolv.conf; empty: none
   std::int64_t shared_memory_bytes = 64 << 20;
   std::uint64_t open_files = 1024;          // never above what this process itself has: raising needs a capability
 };

@@ -67,6 +67,27 @@ Status MemoryIdentityTable::insert_user(const User& user) {
   return draft_.put(&Rows::users, user.id, user);
 }
 
+Status MemoryIdentityTable::update_user(const User& user) {
+  CHECK(draft_.rows().users.contains(user.id));
+  if (find_if(draft_.rows().users, [&](const User& row) { return row.id != user.id && row.name == user.name; }))
+    return tl::unexpected(rules::name_taken("user", user.name));
+  return draft_.put(&Rows::users, user.id, user);
+}
+
+Result<std::vector<User>> MemoryIdentityTable::users(const Page& page) {
+  return newest(draft_.rows().users, page, [](const User&) { return true; }, [](const User& row) { return row; });
+}
+
+Result<std::optional<User>> MemoryIdentityTable::find_user(std::int64_t number) {
+  return find_if(draft_.rows().users, [&](const User& row) { return number != 0 && row.number == number; });
+}
+
+Result<std::int64_t> MemoryIdentityTable::highest_user_number() {
+  std::int64_t highest = 0;
+  for (const auto& [id, row] : draft_.rows().users) highest = std::max(highest, row.number);
+  return highest;
+}
+
 Result<std::optional<ApiKey>> MemoryIdentityTable::find_key(const std::string& hash) {
   return find_if(draft_.rows().keys, [&](const ApiKey& row) { return row.hash == hash; });
 }
@@ -87,6 +108,52 @@ Result<std::vector<ApiKey>> MemoryIdentityTable::keys() {
   std::vector<ApiKey> all;
   for (const auto& [id, row] : draft_.rows().keys) all.push_back(row);
   return all;
+}
+
+Result<std::optional<ApiKey>> MemoryIdentityTable::find_key(const KeyId& id) {
+  const auto* row = look_up(draft_.rows().keys, id);
+  return row ? std::optional(*row) : std::nullopt;
+}
+
+Result<std::vector<ApiKey>> MemoryIdentityTable::list_keys(const KeyFilter& filter, const Page& page) {
+  return newest(draft_.rows().keys, page, [&](const ApiKey& row) { return !filter.user || row.user == filter.user; },
+                [](const ApiKey& row) { return row; });
+}
+
+Status MemoryIdentityTable::touch_key(const KeyId& id, Time used_at) {
+  auto row = TRY(find_key(id));
+  if (!row || (row->last_used_at && *row->last_used_at >= used_at)) return {};
+  row->last_used_at = used_at;
+  return draft_.put(&Rows::keys, id, *row);
+}
+
+Result<std::vector<Workspace>> MemoryIdentityTable::workspaces(const std::optional<UserId>& member, const Page& page) {
+  const auto& members = draft_.rows().memberships;
+  return newest(draft_.rows().workspaces, page, [&](const Workspace& row) {
+    return row.resource.state == State::active && (!member || members.contains({row.resource.id, *member}));
+  }, [](const Workspace& row) { return row; });
+}
+
+Result<std::optional<Membership>> MemoryIdentityTable::find_member(const ResourceId& workspace, const UserId& user) {
+  const auto* row = look_up(draft_.rows().memberships, std::pair(workspace, user));
+  return row ? std::optional(*row) : std::nullopt;
+}
+
+Result<std::vector<Membership>> MemoryIdentityTable::members(const ResourceId& workspace, const Page& page) {
+  std::vector<Membership> found;
+  const auto& rows = draft_.rows().memberships;
+  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < page.limit; ++row)
+    if (row->first.first == workspace && (page.before.empty() || row->first.second.text < page.before))
+      found.push_back(row->second);
+  return found;
+}
+
+Status MemoryIdentityTable::put_member(const Membership& membership) {
+  return draft_.put(&Rows::memberships, std::pair(membership.workspace, membership.user), membership);
+}
+
+Status MemoryIdentityTable::remove_member(const ResourceId& workspace, const UserId& user) {
+  return draft_.erase(&Rows::memberships, std::pair(workspace, user));
 }
 
 }  // namespace mayfly::memory

@@ -19,6 +19,7 @@ class MemoryTaskTable : public TaskTable {
   Result<std::optional<Time>> next_attempt(Lane lane) override;
   Status release_claims_of_others(std::int64_t epoch, Time now) override;
   Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() override;
+  Result<std::vector<OpenTasks>> open_by_verb() override;
 
  private:
   Draft& draft_;
@@ -59,13 +60,38 @@ class MemoryIdentityTable : public IdentityTable {
   Status update_workspace(const Workspace& workspace) override;
   Result<std::optional<User>> find_user(const std::string& id_or_name) override;
   Status insert_user(const User& user) override;
+  Status update_user(const User& user) override;
+  Result<std::vector<User>> users(const Page& page) override;
+  Result<std::optional<User>> find_user(std::int64_t number) override;
+  Result<std::int64_t> highest_user_number() override;
   Result<std::optional<ApiKey>> find_key(const std::string& hash) override;
   Status insert_key(const ApiKey& key) override;
   Status update_key(const ApiKey& key) override;
   Result<std::vector<ApiKey>> keys() override;
+  Result<std::optional<ApiKey>> find_key(const KeyId& id) override;
+  Result<std::vector<ApiKey>> list_keys(const KeyFilter& filter, const Page& page) override;
+  Status touch_key(const KeyId& id, Time used_at) override;
+  Result<std::vector<Workspace>> workspaces(const std::optional<UserId>& member, const Page& page) override;
+  Result<std::optional<Membership>> find_member(const ResourceId& workspace, const UserId& user) override;
+  Result<std::vector<Membership>> members(const ResourceId& workspace, const Page& page) override;
+  Status put_member(const Membership& membership) override;
+  Status remove_member(const ResourceId& workspace, const UserId& user) override;
 
  private:
   Status put(const Workspace& workspace);
+  Draft& draft_;
+};
+
+class MemoryIdempotencyTable : public IdempotencyTable {
+ public:
+  explicit MemoryIdempotencyTable(Draft& draft) : draft_(draft) {}
+
+  Result<std::optional<Remembered>> find(const std::string& scope) override;
+  Status put(const Remembered& row) override;
+  Status remove(const std::string& scope) override;
+  Result<std::vector<std::string>> older_than(Time before, std::size_t limit) override;
+
+ private:
   Draft& draft_;
 };
 

@@ -24,7 +24,9 @@ struct Rows {
   std::map<ResourceId, Workspace> workspaces;
   std::map<UserId, User> users;
   std::map<KeyId, ApiKey> keys;
+  std::map<std::pair<ResourceId, UserId>, Membership> memberships;
   std::map<std::string, std::string> settings;
+  std::map<std::string, Remembered> idempotency;   // by scope
 };
 
 /// Rows as one transaction changes them.

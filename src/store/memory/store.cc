@@ -8,7 +8,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
  public:
   MemoryTransaction(memory::Draft& draft, Moment moment)
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
-        images_(draft), identities_(draft), settings_(draft) {}
+        images_(draft), identities_(draft), settings_(draft), idempotency_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -19,6 +19,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
   ImageTable& images() override { return images_; }
   IdentityTable& identities() override { return identities_; }
   SettingTable& settings() override { return settings_; }
+  IdempotencyTable& idempotency() override { return idempotency_; }
 
  private:
   Moment moment_;
@@ -30,6 +31,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
   memory::MemoryImageTable images_;
   memory::MemoryIdentityTable identities_;
   memory::MemorySettingTable settings_;
+  memory::MemoryIdempotencyTable idempotency_;
 };
 
 MemoryStore::MemoryStore(const Clock& clock) : moments_(clock) {}

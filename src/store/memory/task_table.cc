@@ -96,4 +96,18 @@ Result<std::vector<std::pair<TaskStatus, std::int64_t>>> MemoryTaskTable::count_
   return std::vector<std::pair<TaskStatus, std::int64_t>>(counts.begin(), counts.end());
 }
 
+Result<std::vector<OpenTasks>> MemoryTaskTable::open_by_verb() {
+  std::map<std::pair<Verb, TaskStatus>, OpenTasks> open;
+  for (const auto& [id, row] : draft_.rows().tasks) {
+    const auto status = status_of(row.phase);
+    if (!resource_level(row.verb) || status == TaskStatus::completed) continue;
+    auto [found, is_new] = open.try_emplace({row.verb, status}, OpenTasks{row.verb, status, 0, row.created_at});
+    ++found->second.count;
+    found->second.oldest = std::min(found->second.oldest, row.created_at);
+  }
+  std::vector<OpenTasks> all;
+  for (const auto& [key, tasks] : open) all.push_back(tasks);
+  return all;
+}
+
 }  // namespace mayfly::memory

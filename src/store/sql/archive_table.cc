@@ -11,14 +11,15 @@ namespace {
 const std::string own_columns =
     std::string(spec_columns) +
     ", sandbox, sandbox_name, layer, sandbox_generation, blob_key, manifest_digest, entries, content_bytes, left_out,"
-    " stored_bytes, verified_at";
+    " stored_bytes, verified_at, left_out_paths, verify_error";
 
 std::vector<Parameter> own_values(const Archive& archive) {
   std::vector<Parameter> values = {archive.resource.id};
   append_spec(values, archive.spec);
   values.insert(values.end(), {archive.sandbox, archive.sandbox_name, archive.layer, archive.generation, archive.key,
                                archive.content.digest, archive.content.entries, archive.content.content_bytes,
-                               archive.content.left_out, archive.stored_bytes, archive.verified_at});
+                               archive.content.left_out, archive.stored_bytes, archive.verified_at,
+                               to_json(archive.content.left_out_paths), archive.verify_error});
   return values;
 }
 
@@ -38,6 +39,8 @@ Archive read_archive(Row& row) {
   archive.content.left_out = row.integer();
   archive.stored_bytes = row.integer();
   archive.verified_at = row.optional_time();
+  archive.content.left_out_paths = row.text_list();
+  archive.verify_error = row.text();
   return archive;
 }
 

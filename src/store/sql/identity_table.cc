@@ -40,14 +40,51 @@ ApiKey read_key(Row& row) {
   key.hint = row.text();
   key.created_at = row.time();
   key.revoked = row.flag();
+  key.name = row.text();
+  if (const auto role = row.optional_text()) key.role = parse_role(*role).value_or(Role::reader);
+  for (auto& id : row.text_list()) key.workspaces.push_back({std::move(id)});
+  // A scope of a newer program narrows to the least.
+  for (const auto& word : row.text_list()) key.scopes.push_back(parse_scope(word).value_or(Scope::read));
+  key.expires_at = row.optional_time();
+  key.last_used_at = row.optional_time();
+  key.revoked_by = row.text();
   return key;
+}
+
+Membership read_member(Row& row) {
+  Membership member;
+  member.workspace = row.id<ResourceId>();
+  member.user = row.id<UserId>();
+  member.role = row.word(parse_role);
+  member.created_at = row.time();
+  return member;
+}
+
+std::optional<std::string_view> role_word(const std::optional<Role>& role) {
+  return role ? std::optional(name(*role)) : std::nullopt;
+}
+
+std::string scope_words(const ApiKey& key) {
+  std::vector<std::string> words;
+  for (const auto scope : key.scopes) words.emplace_back(name(scope));
+  return to_json(words);
+}
+
+std::string workspace_ids(const ApiKey& key) {
+  std::vector<std::string> ids;
+  for (const auto& id : key.workspaces) ids.push_back(id.text);
+  return to_json(ids);
 }
 
 const std::string select_workspace = "SELECT " + std::string(resource_columns) + R"(, w.always_archive
       FROM workspace w
       JOIN resource r ON r.id = w.id)";
 
-constexpr std::string_view select_key = "SELECT id, app_user, workspace, hash, hint, created_at, revoked FROM api_key";
+constexpr std::string_view select_key =
+    "SELECT id, app_user, workspace, hash, hint, created_at, revoked, name, role, workspaces, scopes, expires_at,"
+    " last_used_at, revoked_by FROM api_key";
+constexpr std::string_view select_user = "SELECT id, number, name, role, active, created_at FROM app_user";
+constexpr std::string_view select_member = "SELECT workspace, app_user, role, created_at FROM membership";
 
 }  // namespace
 
@@ -138,6 +175,42 @@ Status SqlIdentityTable::insert_user(const User& user) {
   return tl::unexpected(known ? rules::id_taken(user.id.text) : rules::number_taken(user.number));
 }
 
+Status SqlIdentityTable::update_user(const User& user) {
+  const auto named = TRY(database_.any(R"(
+      SELECT 1
+      FROM app_user
+      WHERE name = $1
+      AND id <> $2)",
+                                       {user.name, user.id}));
+  if (named) return tl::unexpected(rules::name_taken("user", user.name));
+  const auto changed = TRY(database_.exec(R"(
+      UPDATE app_user
+      SET number = $2, name = $3, role = $4, active = $5, created_at = $6
+      WHERE id = $1)",
+                                          {user.id, user.number, user.name, name(user.role), user.active,
+                                           user.created_at}));
+  CHECK(changed == 1);
+  return {};
+}
+
+Result<std::vector<User>> SqlIdentityTable::users(const Page& page) {
+  Query query(select_user);
+  if (!page.before.empty()) query.add(" WHERE id < ?", {page.before});
+  query.add(" ORDER BY id DESC LIMIT ?", {page.limit});
+  return database_.all(query.text(), query.parameters(), read_user);
+}
+
+Result<std::optional<User>> SqlIdentityTable::find_user(std::int64_t number) {
+  static const auto text = std::string(select_user) + " WHERE number = $1 AND number <> 0";
+  return database_.first(text, {number}, read_user);
+}
+
+Result<std::int64_t> SqlIdentityTable::highest_user_number() {
+  const auto highest = TRY(database_.first("SELECT COALESCE(MAX(number), 0) FROM app_user", {},
+                                           [](Row& row) { return row.integer(); }));
+  return highest.value_or(0);
+}
+
 Result<std::optional<ApiKey>> SqlIdentityTable::find_key(const std::string& hash) {
   static const auto text = std::string(select_key) + " WHERE hash = $1";
   return database_.first(text, {hash}, read_key);
@@ -145,11 +218,13 @@ Result<std::optional<ApiKey>> SqlIdentityTable::find_key(const std::string& hash
 
 Status SqlIdentityTable::insert_key(const ApiKey& key) {
   const auto inserted = TRY(database_.exec(R"(
-      INSERT INTO api_key (id, app_user, workspace, hash, hint, created_at, revoked)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)
+      INSERT INTO api_key (id, app_user, workspace, hash, hint, created_at, revoked, name, role, workspaces, scopes,
+                           expires_at, last_used_at, revoked_by)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
       ON CONFLICT DO NOTHING)",
                                            {key.id, key.user, key.workspace, key.hash, key.hint, key.created_at,
-                                            key.revoked}));
+                                            key.revoked, key.name, role_word(key.role), workspace_ids(key),
+                                            scope_words(key), key.expires_at, key.last_used_at, key.revoked_by}));
   if (inserted == 0) return tl::unexpected(rules::key_taken(key.id.text));
   return {};
 }
@@ -158,11 +233,13 @@ Status SqlIdentityTable::update_key(const ApiKey& key) {
   // The hash is the key: another secret is another key.
   const auto changed = TRY(database_.exec(R"(
       UPDATE api_key
-      SET app_user = $2, workspace = $3, hint = $4, created_at = $5, revoked = $6
+      SET app_user = $2, workspace = $3, hint = $4, created_at = $5, revoked = $6, name = $8, role = $9,
+          workspaces = $10, scopes = $11, expires_at = $12, last_used_at = $13, revoked_by = $14
       WHERE id = $1
       AND hash = $7)",
                                           {key.id, key.user, key.workspace, key.hint, key.created_at, key.revoked,
-                                           key.hash}));
+                                           key.hash, key.name, role_word(key.role), workspace_ids(key),
+                                           scope_words(key), key.expires_at, key.last_used_at, key.revoked_by}));
   CHECK(changed == 1);
   return {};
 }
@@ -170,6 +247,71 @@ Status SqlIdentityTable::update_key(const ApiKey& key) {
 Result<std::vector<ApiKey>> SqlIdentityTable::keys() {
   static const auto text = std::string(select_key) + " ORDER BY id";
   return database_.all(text, {}, read_key);
+}
+
+Result<std::optional<ApiKey>> SqlIdentityTable::find_key(const KeyId& id) {
+  static const auto text = std::string(select_key) + " WHERE id = $1";
+  return database_.first(text, {id}, read_key);
+}
+
+Result<std::vector<ApiKey>> SqlIdentityTable::list_keys(const KeyFilter& filter, const Page& page) {
+  Query query(select_key);
+  query.add(" WHERE 1 = 1");
+  if (filter.user) query.add(" AND app_user = ?", {filter.user});
+  if (!page.before.empty()) query.add(" AND id < ?", {page.before});
+  query.add(" ORDER BY id DESC LIMIT ?", {page.limit});
+  return database_.all(query.text(), query.parameters(), read_key);
+}
+
+Status SqlIdentityTable::touch_key(const KeyId& id, Time used_at) {
+  TRY(database_.exec(R"(
+      UPDATE api_key
+      SET last_used_at = $2
+      WHERE id = $1
+      AND (last_used_at IS NULL OR last_used_at < $2))",
+                     {id, used_at}));
+  return {};
+}
+
+Result<std::vector<Workspace>> SqlIdentityTable::workspaces(const std::optional<UserId>& member, const Page& page) {
+  Query query(select_workspace);
+  query.add(" WHERE r.state = 'active'");
+  if (member) query.add(" AND w.id IN (SELECT workspace FROM membership WHERE app_user = ?)", {*member});
+  if (!page.before.empty()) query.add(" AND w.id < ?", {page.before});
+  query.add(" ORDER BY w.id DESC LIMIT ?", {page.limit});
+  return database_.all(query.text(), query.parameters(), read_workspace);
+}
+
+Result<std::optional<Membership>> SqlIdentityTable::find_member(const ResourceId& workspace, const UserId& user) {
+  static const auto text = std::string(select_member) + " WHERE workspace = $1 AND app_user = $2";
+  return database_.first(text, {workspace, user}, read_member);
+}
+
+Result<std::vector<Membership>> SqlIdentityTable::members(const ResourceId& workspace, const Page& page) {
+  Query query(select_member);
+  query.add(" WHERE workspace = ?", {workspace});
+  if (!page.before.empty()) query.add(" AND app_user < ?", {page.before});
+  query.add(" ORDER BY app_user DESC LIMIT ?", {page.limit});
+  return database_.all(query.text(), query.parameters(), read_member);
+}
+
+Status SqlIdentityTable::put_member(const Membership& membership) {
+  TRY(database_.exec(R"(
+      INSERT INTO membership (workspace, app_user, role, created_at)
+      VALUES ($1, $2, $3, $4)
+      ON CONFLICT (workspace, app_user) DO UPDATE
+      SET role = $3, created_at = $4)",
+                     {membership.workspace, membership.user, name(membership.role), membership.created_at}));
+  return {};
+}
+
+Status SqlIdentityTable::remove_member(const ResourceId& workspace, const UserId& user) {
+  TRY(database_.exec(R"(
+      DELETE FROM membership
+      WHERE workspace = $1
+      AND app_user = $2)",
+                     {workspace, user}));
+  return {};
 }
 
 }  // namespace mayfly::sql

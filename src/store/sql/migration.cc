@@ -8,6 +8,18 @@ constexpr Migration known[] = {
     {1,
 #include "store/sql/migrations/0001_initial.sql"
     },
+    {2,
+#include "store/sql/migrations/0002_people.sql"
+    },
+    {3,
+#include "store/sql/migrations/0003_idempotency.sql"
+    },
+    {4,
+#include "store/sql/migrations/0004_archive_checks.sql"
+    },
+    {5,
+#include "store/sql/migrations/0005_network.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -169,4 +169,27 @@ Result<std::vector<std::pair<TaskStatus, std::int64_t>>> SqlTaskTable::count_by_
   return counts;
 }
 
+Result<std::vector<OpenTasks>> SqlTaskTable::open_by_verb() {
+  auto open = TRY(database_.all(R"(
+      SELECT verb, status, COUNT(*), MIN(created_at)
+      FROM cleanup_task
+      WHERE resource_level = 1
+      AND status IN ($1, $2, $3)
+      GROUP BY verb, status)",
+                                {std::string(name(TaskStatus::pending)), std::string(name(TaskStatus::in_progress)),
+                                 std::string(name(TaskStatus::failed))},
+                                [](Row& row) {
+                                  OpenTasks tasks;
+                                  tasks.verb = row.word(parse_verb);
+                                  tasks.status = row.word(parse_task_status);
+                                  tasks.count = row.integer();
+                                  tasks.oldest = service_time(row.integer());
+                                  return tasks;
+                                }));
+  std::sort(open.begin(), open.end(), [](const OpenTasks& a, const OpenTasks& b) {
+    return std::pair(a.verb, a.status) < std::pair(b.verb, b.status);
+  });
+  return open;
+}
+
 }  // namespace mayfly::sql

@@ -20,6 +20,7 @@ class SqlTaskTable : public TaskTable {
   Result<std::optional<Time>> next_attempt(Lane lane) override;
   Status release_claims_of_others(std::int64_t epoch, Time now) override;
   Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() override;
+  Result<std::vector<OpenTasks>> open_by_verb() override;
 
  private:
   Database& database_;

@@ -3,6 +3,7 @@
 #include "ports/store.h"
 #include "store/sql/archive_table.h"
 #include "store/sql/event_table.h"
+#include "store/sql/idempotency_table.h"
 #include "store/sql/identity_table.h"
 #include "store/sql/image_table.h"
 #include "store/sql/lifetime_table.h"
@@ -17,7 +18,7 @@ class SqlTransaction : public Transaction {
  public:
   explicit SqlTransaction(Database& database)
       : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
-        images_(database), identities_(database), settings_(database) {}
+        images_(database), identities_(database), settings_(database), idempotency_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -34,6 +35,7 @@ class SqlTransaction : public Transaction {
   ImageTable& images() override { return images_; }
   IdentityTable& identities() override { return identities_; }
   SettingTable& settings() override { return settings_; }
+  IdempotencyTable& idempotency() override { return idempotency_; }
 
  private:
   Moment moment_;
@@ -45,6 +47,7 @@ class SqlTransaction : public Transaction {
   SqlImageTable images_;
   SqlIdentityTable identities_;
   SqlSettingTable settings_;
+  SqlIdempotencyTable idempotency_;
 };
 
 }  // namespace mayfly::sql

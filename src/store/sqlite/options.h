@@ -37,6 +37,7 @@ struct SqliteStats {
   std::size_t largest_group = 0;
   int log_frames = 0;                     // pages in the write-ahead log
   Duration last_commit{};
+  Duration all_commits{};                 // what they took together
   Duration longest_commit{};
   Duration longest_checkpoint{};
 };

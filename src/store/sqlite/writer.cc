@@ -178,6 +178,7 @@ void SqliteWriter::commit(std::span<Job> jobs) {
     stats_.last_group = jobs.size();
     stats_.largest_group = std::max(stats_.largest_group, jobs.size());
     stats_.last_commit = since(start);
+    stats_.all_commits += stats_.last_commit;
     stats_.longest_commit = std::max(stats_.longest_commit, stats_.last_commit);
     stats_.log_frames = database_->log_frames();
   }

@@ -1,0 +1,90 @@
+#include "api/native/handler.h"
+#include "api/native/roles.h"
+#include "api/native/routes.h"
+
+namespace mayfly::api::native {
+
+namespace {
+
+boost::json::object render(const Workspace& workspace) {
+  return {{"id", workspace.resource.id.text},
+          {"slug", workspace.resource.name},
+          {"always_archive", workspace.always_archive},
+          {"created_at", format(workspace.resource.created_at)},
+          {"updated_at", format(workspace.resource.updated_at)}};
+}
+
+boost::json::object render(const Member& member) {
+  return {{"user_id", member.user.id.text},
+          {"name", member.user.name},
+          {"role", name(member.membership.role)},
+          {"active", member.user.active},
+          {"since", format(member.membership.created_at)}};
+}
+
+Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"limit", "cursor"}));
+  const auto page = TRY(page_of(request, "wsp_"));
+  const auto rows = TRY(services.workspaces.list(caller, page));
+  return list_of(rows, page, [](const Workspace& w) { return render(w); },
+                 [](const Workspace& w) { return w.resource.id.text; });
+}
+
+Result<http::Response> create(Services& services, const Caller& caller, const http::Request& request) {
+  json::Reader reader(request.body);
+  const auto slug = reader.string("slug", {.min = 1, .max = 63});
+  const auto always_archive = reader.optional_bool("always_archive").value_or(false);
+  TRY(reader.finish());
+  return ok(render(TRY(services.workspaces.create(caller, slug, always_archive))), 201);
+}
+
+Result<http::Response> get(Services& services, const Caller& caller, const http::Request& request) {
+  return ok(render(TRY(services.workspaces.get(caller, request.param("id")))));
+}
+
+Result<http::Response> change(Services& services, const Caller& caller, const http::Request& request) {
+  json::Reader reader(request.body);
+  Workspaces::Change change;
+  change.slug = reader.optional_string("slug", {.min = 1, .max = 63});
+  change.always_archive = reader.optional_bool("always_archive");
+  TRY(reader.finish());
+  return ok(render(TRY(services.workspaces.change(caller, request.param("id"), change))));
+}
+
+Result<http::Response> members(Services& services, const Caller& caller, const http::Request& request) {
+  TRY(only_query(request, {"limit", "cursor"}));
+  const auto page = TRY(page_of(request, "usr_"));
+  const auto rows = TRY(services.workspaces.members(caller, request.param("id"), page));
+  return list_of(rows, page, [](const Member& m) { return render(m); }, [](const Member& m) { return m.user.id.text; });
+}
+
+Result<http::Response> put_member(Services& services, const Caller& caller, const http::Request& request) {
+  json::Reader reader(request.body);
+  const auto role = read_role(reader, "role").value_or(Role::member);
+  TRY(reader.finish());
+  return ok(render(TRY(services.workspaces.put_member(caller, request.param("id"), request.param("user"), role))));
+}
+
+Result<http::Response> remove_member(Services& services, const Caller& caller, const http::Request& request) {
+  const auto user = TRY(services.workspaces.remove_member(caller, request.param("id"), request.param("user")));
+  return ok({{"removed", user.id.text}});
+}
+
+}  // namespace
+
+void add_workspace_routes(http::Router& router, Services& services) {
+  const auto with = [&services](auto function) {
+    return blocking(services, [&services, function](const Caller& caller, const http::Request& request) {
+      return function(services, caller, request);
+    });
+  };
+  router.add({"GET", "/v1/workspaces", with(list)});
+  router.add({"POST", "/v1/workspaces", with(create)});
+  router.add({"GET", "/v1/workspaces/{id}", with(get)});
+  router.add({"PATCH", "/v1/workspaces/{id}", with(change)});
+  router.add({"GET", "/v1/workspaces/{id}/members", with(members)});
+  router.add({"PUT", "/v1/workspaces/{id}/members/{user}", with(put_member)});
+  router.add({"DELETE", "/v1/workspaces/{id}/members/{user}", with(remove_member)});
+}
+
+}  // namespace mayfly::api::native

@@ -1,0 +1,293 @@
+// What lies in another workspace does not exist: every route of the OpenAPI document, asked by a member of workspace B
+// for things of workspace A, answers as it does for things that never were. New routes are asked by themselves.
+
+#include <map>
+#include <set>
+
+#include "e2e/server.h"
+
+namespace mayfly::test {
+namespace {
+
+/// The document, with its references followed.
+class Document {
+ public:
+  explicit Document(json::value document) : document_(std::move(document)) {}
+
+  const json::object& paths() const { return document_.at("paths").as_object(); }
+
+  const json::object& followed(const json::value& value) const {
+    const auto* object = value.if_object();
+    while (const auto* reference = object->if_contains("$ref"))
+      object = document_.at_pointer(std::string(reference->as_string()).substr(1)).if_object();
+    return *object;
+  }
+
+  /// What a well-formed body looks like: the example of the operation, or the least that its schema asks for.
+  std::string body_of(const json::object& operation) const {
+    const auto* asked = operation.if_contains("requestBody");
+    if (!asked) return {};
+    const auto& content = followed(*asked).at("content").as_object();
+    const auto* in_json = content.if_contains("application/json");
+    if (!in_json) return "bytes";
+    const auto& media = in_json->as_object();
+    if (const auto* example = media.if_contains("example")) return boost::json::serialize(*example);
+    if (const auto* examples = media.if_contains("examples"))
+      return boost::json::serialize(examples->as_object().begin()->value().at("value"));
+    return boost::json::serialize(least(media.at("schema")));
+  }
+
+  json::value least(const json::value& value) const {
+    const auto& schema = followed(value);
+    for (const auto* key : {"example", "default"})
+      if (const auto* given = schema.if_contains(key)) return *given;
+    if (const auto* words = schema.if_contains("enum")) return words->as_array().at(0);
+    const auto* type = schema.if_contains("type");
+    if (type && *type == json::value("object")) {
+      json::object object;
+      if (const auto* required = schema.if_contains("required"))
+        for (const auto& name : required->as_array())
+          object[name.as_string()] = least(schema.at("properties").at(name.as_string()));
+      // One of several is needed where none is required.
+      const auto* members = schema.if_contains("properties");
+      if (object.empty() && members && !members->as_object().empty()) {
+        const auto& first = *members->as_object().begin();
+        object[first.key()] = least(first.value());
+      }
+      return object;
+    }
+    if (type && *type == json::value("array")) return json::array();
+    if (const auto* minimum = schema.if_contains("minimum")) return *minimum;
+    if (type && *type == json::value("integer")) return 1;
+    if (type && *type == json::value("number")) return 1.5;
+    if (type && *type == json::value("boolean")) return true;
+    if (const auto* format = schema.if_contains("format"); format && *format == json::value("date-time"))
+      return "2099-01-01T00:00:00Z";
+    return "x";
+  }
+
+ private:
+  json::value document_;
+};
+
+struct Parameter {
+  std::string name, in;
+  bool required = false;
+  json::value schema;
+  std::optional<json::value> example;
+};
+
+struct Operation {
+  std::string method, path;
+  std::vector<Parameter> parameters;
+  std::string body;
+  std::string title() const { return method + " " + path; }
+};
+
+std::vector<Operation> operations_of(const Document& document) {
+  std::vector<Operation> all;
+  for (const auto& [path, item] : document.paths()) {
+    if (!path.starts_with("/v1/")) continue;
+    for (const auto* method : {"get", "put", "post", "delete", "patch"}) {
+      const auto* found = item.as_object().if_contains(method);
+      if (!found) continue;
+      const auto& operation = found->as_object();
+      Operation made{method, std::string(path), {}, document.body_of(operation)};
+      for (auto& letter : made.method) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+      for (const auto* owner : {&item.as_object(), &operation})
+        if (const auto* list = owner->if_contains("parameters"))
+          for (const auto& entry : list->as_array()) {
+            const auto& parameter = document.followed(entry);
+            Parameter read{std::string(parameter.at("name").as_string()), std::string(parameter.at("in").as_string()),
+                           parameter.contains("required"), document.followed(parameter.at("schema")), {}};
+            if (const auto* example = parameter.if_contains("example")) read.example = *example;
+            made.parameters.push_back(std::move(read));
+          }
+      all.push_back(std::move(made));
+    }
+  }
+  return all;
+}
+
+/// What stands behind a path parameter, by the word before it: "sandboxes", "processes", ...
+using Things = std::map<std::string, std::string>;
+
+class Tenancy : public Served {
+ protected:
+  void SetUp() override {
+    Served::SetUp();
+    for (const auto* slug : {"team-a", "team-b"})
+      ASSERT_EQ(api().post("/v1/workspaces", json::object{{"slug", slug}}).status, 201);
+    workspace_a_ = api().get("/v1/workspaces/team-a").string("id");
+    a_ = std::make_unique<Api>(member("ada", "team-a"));
+    b_ = std::make_unique<Api>(member("bob", "team-b"));
+    fill_a();
+    theirs_["users"] = theirs_["members"] = api().get("/v1/users/ada").string("id");
+    theirs_["workspaces"] = workspace_a_;
+    theirs_["keys"] = std::string(a_->get("/v1/keys").items().at(0).at("id").as_string());
+    nobodys_ = theirs_;
+    for (auto& [what, id] : nobodys_)
+      if (id.size() > 32) id = id.substr(0, id.size() - 32) + "019aa5c2f1d07c3e8b0a5d3f61c2e7b4";
+    nobodys_["processes"] = theirs_["processes"];
+  }
+  void TearDown() override {
+    if (!sandbox_.empty()) {
+      const auto task = a_->remove(Api::of(sandbox_) + "?archive=false").string("cleanup_task_id");
+      EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
+    }
+    Served::TearDown();
+  }
+
+  Api member(const std::string& name, const std::string& workspace) {
+    EXPECT_EQ(api().post("/v1/users", json::object{{"name", name}}).status, 201);
+    EXPECT_EQ(api().put("/v1/workspaces/" + workspace + "/members/" + name, json::object()).status, 200);
+    const auto made =
+        api().post("/v1/keys", json::object{{"name", "of a test"}, {"user", name}, {"workspace", workspace}});
+    EXPECT_EQ(made.status, 201) << made;
+    return server_.connect_with({{"Authorization", "Bearer " + made.string("secret")}});
+  }
+
+  /// A running sandbox with a process, an archive of another one, and the task that made it.
+  void fill_a() {
+    const auto made = a_->create({{"name", "of-a"}});
+    ASSERT_EQ(made.status, 201) << made << server_.log();
+    sandbox_ = theirs_["sandboxes"] = made.string("id");
+    theirs_["processes"] = "1";
+    ASSERT_EQ(a_->exec(sandbox_, "echo text > /file").status, 200);
+    const auto old = a_->create({{"name", "old-of-a"}});
+    const auto task = a_->remove(Api::of(old.string("id"))).string("cleanup_task_id");
+    ASSERT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
+    theirs_["cleanup-tasks"] = task;
+    const auto archives = a_->get("/v1/archives").items();
+    ASSERT_EQ(archives.size(), 1u);
+    theirs_["archives"] = std::string(archives[0].at("id").as_string());
+    theirs_["events"] = std::string(a_->get("/v1/events").items().at(0).at("id").as_string());
+    // Images are of the installation, not of a workspace.
+    theirs_["images"] = "busybox";
+  }
+
+  /// The path of an operation with these things in it; nothing when it has one that this test cannot name.
+  std::optional<std::string> path_for(const Operation& operation, const Things& things) {
+    std::string path, word;
+    std::size_t at = 0;
+    while (at < operation.path.size()) {
+      const auto next = std::min(operation.path.find('/', at + 1), operation.path.size());
+      const auto segment = operation.path.substr(at + 1, next - at - 1);
+      if (!segment.starts_with("{")) word = segment;
+      else if (!things.contains(word)) return std::nullopt;
+      path += "/" + (segment.starts_with("{") ? things.at(word) : segment);
+      at = next;
+    }
+    char mark = '?';
+    for (const auto& parameter : operation.parameters) {
+      if (parameter.in != "query" || !parameter.required) continue;
+      const auto* given = parameter.schema.as_object().if_contains("example");
+      const auto value = parameter.example ? *parameter.example : given ? *given : json::value("/file");
+      const auto text = value.is_string() ? std::string(value.as_string()) : boost::json::serialize(value);
+      path += mark + parameter.name + "=" + http::encode(text);
+      mark = '&';
+    }
+    return path;
+  }
+
+  static std::string without_ids(std::string text, const Things& things) {
+    for (const auto& [what, id] : things) {
+      if (id.size() < 8) continue;
+      for (auto at = text.find(id); at != std::string::npos; at = text.find(id)) text.replace(at, id.size(), "THING");
+    }
+    return text;
+  }
+  /// Status, media type and body, but for the ids that were asked for and the id of the request.
+  static std::string shape_of(const Answer& answer, const Things& things) {
+    auto body = answer.body;
+    if (auto* object = body.if_object()) object->erase("request_id");
+    const auto* type = http::find(answer.headers, "Content-Type");
+    return without_ids(std::to_string(answer.status) + " " + (type ? *type : "") + " " +
+                           (body.is_null() ? answer.text : boost::json::serialize(body)),
+                       things);
+  }
+  std::string all_of_a() {
+    std::string text;
+    for (const auto* path : {"/v1/sandboxes/", "/v1/archives/", "/v1/cleanup-tasks/"}) {
+      const auto word = std::string(path).substr(4, std::string(path).size() - 5);
+      auto row = a_->get(path + theirs_.at(word)).body.as_object();
+      for (const auto* changing : {"last_activity_at", "last_activity", "expires_at"}) row.erase(changing);
+      text += boost::json::serialize(row) + "\n";
+    }
+    return text;
+  }
+  std::vector<Operation> operations() { return operations_of(Document(api().get("/openapi.json").body)); }
+
+  Things theirs_, nobodys_;
+  std::string workspace_a_, sandbox_;
+  std::unique_ptr<Api> a_, b_;
+};
+
+TEST_F(Tenancy, AThingOfAnotherWorkspaceIsLikeOneThatNeverWas) {
+  const auto before = all_of_a();
+  int asked = 0;
+  for (const auto& operation : operations()) {
+    if (operation.path.find('{') == std::string::npos) continue;
+    const auto theirs = path_for(operation, theirs_), nobodys = path_for(operation, nobodys_);
+    ASSERT_TRUE(theirs && nobodys) << operation.title() << ": teach this test what stands behind its parameters";
+    const auto answer = b_->call(operation.method, *theirs, operation.body);
+    EXPECT_EQ(shape_of(answer, theirs_), shape_of(b_->call(operation.method, *nobodys, operation.body), nobodys_))
+        << operation.title();
+    EXPECT_TRUE(answer.status == 403 || answer.status == 404)
+        << operation.title() << ": the request does not come as far as looking for the thing: " << answer;
+    ++asked;
+  }
+  EXPECT_GT(asked, 30);
+  EXPECT_EQ(all_of_a(), before) << "a call from another workspace has changed something";
+}
+
+TEST_F(Tenancy, ASandboxIsNotFoundByItsNameEither) {
+  auto theirs = theirs_;
+  theirs["sandboxes"] = "of-a";
+  for (const auto& operation : operations()) {
+    if (!operation.path.starts_with("/v1/sandboxes/{id}")) continue;
+    const auto answer = b_->call(operation.method, *path_for(operation, theirs), operation.body);
+    EXPECT_EQ(answer.status, 404) << operation.title() << " " << answer;
+    EXPECT_EQ(answer.string("code"), "sandbox_not_found") << operation.title() << " " << answer;
+  }
+}
+
+TEST_F(Tenancy, NoListShowsWhatIsElsewhere) {
+  std::set<std::string> secrets;
+  for (const auto& [what, id] : theirs_)
+    if (id.size() > 32) secrets.insert(id);
+  const auto expect_none = [&](const std::string& path) {
+    const auto answer = b_->get(path);
+    for (const auto& id : secrets)
+      EXPECT_EQ(answer.text.find("\"" + id + "\""), std::string::npos) << path << " " << answer;
+  };
+  for (const auto& operation : operations()) {
+    if (operation.method != "GET" || operation.path.find('{') != std::string::npos) continue;
+    expect_none(operation.path);
+    for (const auto& parameter : operation.parameters) {
+      const auto* type = parameter.schema.as_object().if_contains("type");
+      if (parameter.in != "query" || !type || *type != json::value("string")) continue;
+      for (const auto& id : secrets) expect_none(operation.path + "?" + parameter.name + "=" + id);
+    }
+  }
+}
+
+TEST_F(Tenancy, AWorkspaceOfOthersIsLikeNone) {
+  for (const auto& operation : operations()) {
+    const auto path = path_for(operation, theirs_);
+    ASSERT_TRUE(path) << operation.title();
+    for (const auto& wanted : {std::string("team-a"), workspace_a_}) {
+      const auto theirs = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", wanted}});
+      const auto none = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", "team-z"}});
+      EXPECT_EQ(theirs.status, 404) << operation.title() << " " << theirs;
+      EXPECT_EQ(theirs.string("code"), "workspace_not_found") << operation.title();
+      EXPECT_EQ(shape_of(theirs, {{"w", "\\\"" + wanted + "\\\""}}), shape_of(none, {{"w", "\\\"team-z\\\""}}))
+          << operation.title();
+    }
+  }
+  const auto by_query = b_->get("/v1/sandboxes?workspace=team-a");
+  EXPECT_EQ(by_query.string("code"), "workspace_not_found") << by_query;
+}
+
+}  // namespace
+}  // namespace mayfly::test
