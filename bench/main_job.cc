@@ -98,6 +98,16 @@ double cpu_seconds(int pid) {
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
+/// Of all cores, everything that runs on this machine.
+double busy_seconds() {
+  std::ifstream file("/proc/stat");
+  std::string word;
+  double busy = 0, ticks = 0;
+  for (int i = 0; i < 9 && file >> word; ++i)
+    if (i > 0 && i != 4 && i != 5 && (ticks = std::stod(word)) > 0) busy += ticks;
+  return busy / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 void at_rest(const Server& server) {
   const double before = cpu_seconds(server.pid());
   std::this_thread::sleep_for(std::chrono::seconds(5));
@@ -191,6 +201,109 @@ void archive_speed(const Server& server) {
                    theirs.ms[0] / ours.ms[0] >= 0.8 ? "met" : "MISSED"));
 }
 
+double metric(http::Client& client, const std::string& name) {
+  http::ClientRequest request;
+  request.path = "/metrics";
+  const auto answer = client.call(request);
+  const auto at = answer ? answer->body.find("\n" + name) : std::string::npos;
+  return at == std::string::npos ? 0 : std::strtod(answer->body.c_str() + answer->body.find(' ', at + 1), nullptr);
+}
+
+/// A create and the first command in it, from a pool and cold in turn.
+void claims(const Server& pooled, const Server& plain) {
+  auto client = pooled.client(), cold_client = plain.client();
+  const std::string exec_true = R"({"command":["true"]})";
+  const auto first_result = [&](http::Client& client) {
+    std::string id;
+    const auto took = time_ms([&] {
+      id = create(client);
+      call(client, "POST", "/v1/sandboxes/" + id + "/exec", 200, exec_true);
+    });
+    return std::pair(id, took);
+  };
+  Samples claimed, cold;
+  for (int i = 0; i < rounds; ++i) {
+    while (metric(client, "mayfly_pool_ready{") < 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the next one is started meanwhile
+    const auto [warm_id, warm] = first_result(client);
+    claimed.ms.push_back(warm);
+    const auto [cold_id, slow] = first_result(cold_client);
+    cold.ms.push_back(slow);
+    remove(client, warm_id, false);
+    remove(cold_client, cold_id, false);
+  }
+  row("pool claim -> first exec", claimed, "cold create -> first exec", cold, 0);
+  note("... from the pool",
+       fmt::format("p50 {:.2f} ms (aim <= 3 {})", claimed.p50(), claimed.p50() <= 3 ? "met" : "MISSED"));
+}
+
+void many_asleep(const Server& server) {
+  constexpr int sleepers = 1000;
+  auto client = server.client();
+  const auto free_before = number_in("/proc/meminfo", "MemAvailable:");
+  std::atomic<int> next{0};
+  std::vector<std::string> ids(sleepers);
+  const auto at_four = [&](const std::function<void(http::Client&, std::string&)>& act) {
+    next = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([&] {
+        auto own = server.client();
+        for (int k; (k = next++) < sleepers;) act(own, ids[static_cast<std::size_t>(k)]);
+      });
+    for (auto& thread : threads) thread.join();
+  };
+  at_four([](http::Client& own, std::string& id) { id = create(own, R"(,"standby_seconds":1)"); });
+  while (metric(client, "mayfly_sandboxes_asleep") < sleepers)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const auto used = free_before - number_in("/proc/meminfo", "MemAvailable:");
+  const double server_before = cpu_seconds(server.pid()), machine_before = busy_seconds();
+  std::this_thread::sleep_for(std::chrono::seconds(30));
+  const double server_used = cpu_seconds(server.pid()) - server_before, machine_used = busy_seconds() - machine_before;
+  Samples woken;
+  for (int i = 0; i < rounds; ++i)
+    woken.ms.push_back(time_ms([&] {
+      call(client, "POST", "/v1/sandboxes/" + ids[static_cast<std::size_t>(i)] + "/exec", 200,
+           R"({"command":["true"]})");
+    }));
+  note(fmt::format("{} asleep", sleepers),
+       fmt::format("{:.2f} MB each, server {:.2f} % and machine {:.2f} % of one core, exec that wakes p50 {:.1f} ms",
+                   static_cast<double>(used) / 1024 / sleepers, server_used / 30 * 100, machine_used / 30 * 100,
+                   woken.p50()));
+  at_four([](http::Client& own, std::string& id) { remove(own, id, false); });
+}
+
+/// What others feel while guests take all they can get, and a crowd of connections says nothing.
+void hostile_load(const Server& server) {
+  auto client = server.client();
+  const auto good = create(client, R"(,"lifetime":{"max_age_seconds":86400})");
+  const auto measure = [&](const std::string& what) {
+    Samples all;
+    for (int i = 0; i < 400; ++i) {
+      const auto path = "/v1/sandboxes/" + good;
+      all.ms.push_back(time_ms([&] { call(client, "GET", path, 200); }));
+      all.ms.push_back(time_ms([&] { call(client, "POST", path + "/keepalive", 200, R"({"extend_seconds":1})"); }));
+      all.ms.push_back(time_ms([&] { call(client, "POST", path + "/exec", 200, R"({"command":["true"]})"); }));
+    }
+    note(what, fmt::format("get, keepalive, exec: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms (aim p99 <= 50 {})",
+                           all.p50(), all.at(0.99), all.at(1), all.at(0.99) <= 50 ? "met" : "MISSED"));
+  };
+  measure("quiet");
+  std::vector<std::string> guests;
+  for (const auto* line :
+       {"bomb() { bomb | bomb & }; bomb; wait", "while true; do head -c 200m /dev/zero | tail -c 190m >/dev/null; done",
+        "while true; do dd if=/dev/zero of=/filler bs=1M count=40; rm /filler; done", "yes a line of a log",
+        "trap '' TERM INT HUP; while true; do :; done"}) {
+    guests.push_back(create(client, R"(,"resources":{"memory_mb":64,"pids":64,"disk_mb":64})"));
+    call(client, "POST", "/v1/sandboxes/" + guests.back() + "/exec", 202,
+         R"({"wait":false,"command":")" + std::string(line) + "\"}");
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  measure("beside five hostile guests");
+  for (const auto& id : guests) remove(client, id, false);
+  remove(client, good, false);
+}
+
 }  // namespace
 }  // namespace mayfly::bench
 
@@ -210,6 +323,18 @@ int main(int argc, char** argv) {
   {
     const Server server(bin);
     many_idle(server);
+  }
+  {
+    const Server pooled(bin, "[pool]\nbusybox = 4\n"), plain(bin);
+    claims(pooled, plain);
+  }
+  {
+    const Server server(bin);
+    many_asleep(server);
+  }
+  {
+    const Server server(bin);
+    hostile_load(server);
   }
   return 0;
 }

@@ -24,17 +24,19 @@ constexpr const char* key = "bench-key-of-nobody-else";
 
 }  // namespace
 
-Server::Server(const std::string& bin) {
+Server::Server(const std::string& bin, const std::string& configuration) {
   char name[] = "/tmp/mayfly-bench-XXXXXX";
   folder_ = ::mkdtemp(name);
   data_ = folder_ + "/data";
-  const auto out = folder_ + "/out";
+  const auto out = folder_ + "/out", file = folder_ + "/config.toml";
+  std::ofstream(file) << configuration;
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), 1);
     ::dup2(::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600), 2);
     ::setenv("MAYFLY_ADMIN_KEY", key, 1);
-    ::execl((bin + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0", nullptr);
+    ::execl((bin + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0",
+            "--config", file.c_str(), nullptr);
     ::_exit(127);
   }
   for (int tries = 0; url_.empty(); ++tries) {

@@ -11,7 +11,7 @@ namespace mayfly::bench {
 /// A server of its own on an empty data directory, stopped and removed at the end.
 class Server {
  public:
-  explicit Server(const std::string& bin);
+  explicit Server(const std::string& bin, const std::string& configuration = {});   // TOML
   ~Server();
 
   const std::string& data() const { return data_; }

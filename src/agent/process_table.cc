@@ -111,6 +111,19 @@ int ProcessTable::running() {
                                         [](const auto& entry) { return entry.second->state == State::running; }));
 }
 
+int ProcessTable::holding() {
+  const std::unique_lock lock(mutex_);
+  return static_cast<int>(std::count_if(records_.begin(), records_.end(), [](const auto& entry) {
+    return entry.second->state == State::running && entry.second->holds_awake;
+  }));
+}
+
+Status ProcessTable::let_sleep(std::int64_t id) {
+  const std::unique_lock lock(mutex_);
+  TRY(find(id))->holds_awake = false;
+  return {};
+}
+
 Result<Answer> ProcessTable::describe(std::int64_t id) {
   const std::unique_lock lock(mutex_);
   Answer answer;

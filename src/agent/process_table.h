@@ -47,6 +47,9 @@ class ProcessTable {
   /// The same, at most once per token: whoever comes later gets the id of the first.
   Result<std::int64_t> start_once(const std::string& token, const Command& command);
   int running();
+  /// Those running ones that keep the sandbox from being put to sleep: all that were not told otherwise.
+  int holding();
+  Status let_sleep(std::int64_t id);
   Result<Answer> describe(std::int64_t id);
   Answer describe_all();
   /// The process and the newest bytes of its logs, once it has ended or patience is over.

@@ -42,6 +42,7 @@ struct Record {
   bool timed_out = false;
   int exit_code = 0;
   int signal = 0;
+  bool holds_awake = true;       // while it runs the sandbox is not put to sleep
   std::int64_t started_us = 0;
   std::int64_t ended_us = 0;
   std::int64_t overdue_us = -1;  // negative: never

@@ -113,6 +113,8 @@ class Session {
       case Operation::mkdir: return mkdir(fields);
       case Operation::move: return move(fields);
       case Operation::remove: return remove(fields);
+      case Operation::let_sleep: return let_sleep(fields);
+      case Operation::holding: return holding(fields);
       case Operation::none:
       case Operation::read:
       case Operation::write: break;
@@ -179,6 +181,20 @@ class Session {
     TRY(fields.end("signal"));
     TRY(shared_.processes.signal(id, static_cast<int>(number)));
     return Answer();
+  }
+
+  Result<Answer> let_sleep(Reader& fields) {
+    const auto id = fields.integer();
+    TRY(fields.end("let_sleep"));
+    TRY(shared_.processes.let_sleep(id));
+    return Answer();
+  }
+
+  Result<Answer> holding(Reader& fields) {
+    TRY(fields.end("holding"));
+    Answer answer;
+    answer.fields.integer(shared_.processes.holding());
+    return answer;
   }
 
   Result<Answer> log(Reader& fields) {

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "app/sandboxes.h"
-#include "app/worker.h"
+#include "app/uid_locks.h"
 #include "ports/driver.h"
 
 namespace mayfly {

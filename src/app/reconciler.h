@@ -4,7 +4,7 @@
 
 #include "app/deletion.h"
 #include "app/diagnosis.h"
-#include "app/worker.h"
+#include "app/uid_locks.h"
 
 namespace mayfly {
 

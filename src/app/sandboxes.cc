@@ -22,7 +22,8 @@ std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.sub
 Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const Once& once) {
   TRY(require(caller, Role::member));
   if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
-  if (before_create_) TRY(before_create_());
+  const auto offer = pool_ ? pool_->offer(wish.spec) : nullptr;
+  if (before_create_) TRY(before_create_(offer == nullptr));
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
@@ -32,25 +33,16 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const O
     NewSandbox filled = wish;
     if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
     TRY(resolve_image(t, filled.spec));
-
-    Sandbox sandbox;
-    sandbox.resource.id = {new_id("sbx_", t, random_)};
-    sandbox.resource.kind = Kind::sandbox;
-    sandbox.resource.parent = sandbox.resource.workspace = caller.workspace;
-    sandbox.resource.name = filled.name.empty() ? made_up_name(sandbox.resource.id) : filled.name;
-    TRY(release_if_past_due(t, caller, sandbox.resource.name));
-    sandbox.resource.generation = 1;
-    sandbox.resource.labels = filled.labels;
-    sandbox.resource.created_at = sandbox.resource.updated_at = t.now();
-    sandbox.spec = filled.spec;
-    sandbox.lifetime = lifetime::begin(sandbox.resource.id, State::requested, filled.lifetime, t.moment());
-    sandbox.lifetime.generation = 1;
-    set_state(sandbox, State::requested);
-    sandbox.work.next_attempt_at = t.now();
-    TRY(t.sandboxes().insert(sandbox));
-    TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource, {{"image", sandbox.spec.image}}));
+    const auto claimed = offer ? TRY(Pool::take(t, *offer, filled.spec)) : std::optional<Sandbox>();
+    Sandbox sandbox = claimed ? *claimed : TRY(plain_row(t));
+    TRY(fill_in(t, caller, filled, sandbox));
+    if (claimed) sandbox.caveats = offer->caveats;
+    TRY(claimed ? t.sandboxes().update(sandbox) : t.sandboxes().insert(sandbox));
+    TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource,
+              {{"image", sandbox.spec.image}, {"from", claimed ? "pool" : "image"}}));
     TRY(remember(t, once, {.resource = sandbox.resource.id}));
-    t.wakes.work(lane_of(sandbox));
+    if (claimed) t.wakes.settled.push_back(sandbox.resource.id);
+    else t.wakes.work(lane_of(sandbox));
     t.wakes.deadline_at(sandbox.lifetime.wake_at);
     return sandbox;
   });
@@ -58,12 +50,39 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const O
   return made;
 }
 
+/// One whose container is still to come.
+Result<Sandbox> Sandboxes::plain_row(Transaction& t) const {
+  Sandbox sandbox;
+  sandbox.resource.id = {new_id("sbx_", t, random_)};
+  sandbox.resource.kind = Kind::sandbox;
+  sandbox.resource.generation = 1;
+  set_state(sandbox, State::requested);
+  sandbox.work.next_attempt_at = t.now();
+  return sandbox;
+}
+
+/// Makes it the caller's: from here on its clocks run.
+Status Sandboxes::fill_in(Transaction& t, const Caller& caller, const NewSandbox& wish, Sandbox& sandbox) const {
+  auto& resource = sandbox.resource;
+  resource.parent = resource.workspace = caller.workspace;
+  resource.name = wish.name.empty() ? made_up_name(resource.id) : wish.name;
+  TRY(make_room_for(t, caller, resource.name));
+  resource.labels = wish.labels;
+  resource.created_at = resource.updated_at = t.now();
+  sandbox.spec = wish.spec;
+  sandbox.lifetime = lifetime::begin(resource.id, resource.state, wish.lifetime, t.moment());
+  sandbox.lifetime.generation = resource.generation;
+  if (resource.state == State::running) sandbox.started_at = t.now();
+  return {};
+}
+
 /// A holder that is past its deadline has no right to the name any more, whether or not a loop has come by.
-Status Sandboxes::release_if_past_due(Transaction& t, const Caller& caller, const std::string& name) const {
+Status Sandboxes::make_room_for(Transaction& t, const Caller& caller, const std::string& name) const {
   const auto holder = TRY(t.sandboxes().find_named(caller.workspace, name));
   if (!holder || !holder->resource.name_held) return {};
   const auto due = lifetime::expired(holder->lifetime, t.moment(), installation_.down);
-  if (!due || due->action != ExpiryAction::remove) return {};
+  if (!due || due->action != ExpiryAction::remove)
+    return fail(Code::conflict, "there is already a sandbox with the name \"" + name + "\"", "name_taken");
   TRY(deletion_.begin(t, Caller::system("deadline", holder->resource.workspace), *holder,
                       {.policy = {}, .reason = std::string(mayfly::name(due->trigger))}));
   return {};

@@ -7,6 +7,7 @@
 
 #include "app/deletion.h"
 #include "app/idempotency.h"
+#include "app/pool.h"
 #include "app/waiting.h"
 #include "core/sandbox.h"
 
@@ -59,8 +60,11 @@ class Sandboxes {
   void when_settled(const Caller& caller, const ResourceId& id, Duration patience,
                     std::function<void(Result<Sandbox>)> then);
 
-  /// Run before each create, which it may refuse: a disk fuller than its watermark, say.
-  void before_create(std::function<Status()> check) { before_create_ = std::move(check); }
+  /// Run before each create, which it may refuse: a disk fuller than its watermark, say. `cold`: a container will be
+  /// started for it.
+  void before_create(std::function<Status(bool cold)> check) { before_create_ = std::move(check); }
+  /// Where creates that fit find their sandbox started already.
+  void claim_from(Pool& pool) { pool_ = &pool; }
 
  private:
   Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
@@ -69,7 +73,9 @@ class Sandboxes {
   Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
   Status fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const;
   Status resolve_image(Transaction& t, SandboxSpec& spec) const;
-  Status release_if_past_due(Transaction& t, const Caller& caller, const std::string& name) const;
+  Result<Sandbox> plain_row(Transaction& t) const;
+  Status fill_in(Transaction& t, const Caller& caller, const NewSandbox& wish, Sandbox& sandbox) const;
+  Status make_room_for(Transaction& t, const Caller& caller, const std::string& name) const;
   Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, const Once& once, lifecycle::Move move,
                        std::string event);
 
@@ -79,7 +85,8 @@ class Sandboxes {
   Random& random_;
   const Clock& clock_;
   const Installation& installation_;
-  std::function<Status()> before_create_;
+  std::function<Status(bool)> before_create_;
+  Pool* pool_ = nullptr;
 };
 
 /// What a move that a person or a deadline asked for means for the row; `reason` is kept. Shared with the deadlines.

@@ -7,16 +7,6 @@
 
 namespace mayfly {
 
-bool UidLocks::try_lock(const Uuid& uid) {
-  std::lock_guard guard(mutex_);
-  return held_.insert(uid).second;
-}
-
-void UidLocks::unlock(const Uuid& uid) {
-  std::lock_guard guard(mutex_);
-  held_.erase(uid);
-}
-
 namespace {
 
 template <class Piece>

@@ -6,23 +6,12 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
-#include <set>
 #include <variant>
 
 #include "app/transitions.h"
+#include "app/uid_locks.h"
 
 namespace mayfly {
-
-/// One effect at a time per uid: an order to stop must not overtake a start that is still under way.
-class UidLocks {
- public:
-  bool try_lock(const Uuid& uid);
-  void unlock(const Uuid& uid);
-
- private:
-  std::mutex mutex_;
-  std::set<Uuid> held_;
-};
 
 struct WorkCounters {
   std::atomic<std::uint64_t> done{0}, failed{0}, retried{0}, zombies{0};

@@ -77,6 +77,8 @@ void add_create(CLI::App* app, CreateOptions& into) {
       ->type_name("P");
   app->add_option("--network", into.network, "none, or outbound: the internet, and nothing private")
       ->check(CLI::IsMember({"none", "outbound"}));
+  app->add_option("--standby", into.standby, "sleeps after so long without calls and processes; any call wakes it")
+      ->type_name("D");
   add_lifetime(app, into.lifetime);
 }
 

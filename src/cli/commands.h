@@ -26,7 +26,7 @@ struct LifetimeOptions {
 };
 
 struct CreateOptions {
-  std::string image, name, restore_from, workdir, network;
+  std::string image, name, restore_from, workdir, network, standby;
   std::vector<std::string> labels, env;   // "k=v"
   double cpus = 0;                        // 0: the server's default, as for the next three
   std::int64_t memory_mb = 0, pids = 0, disk_mb = 0;

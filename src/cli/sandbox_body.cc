@@ -85,6 +85,7 @@ Result<json::object> create_body(const CreateOptions& options) {
   add_text("restore_from", options.restore_from);
   add_text("workdir", options.workdir);
   add_text("network", options.network);
+  if (!options.standby.empty()) body["standby_seconds"] = std::llround(TRY(seconds_of("--standby", options.standby)));
   if (!options.labels.empty()) body["labels"] = TRY(map_of("--label", options.labels));
   if (!options.env.empty()) body["env"] = TRY(map_of("--env", options.env, true));
   if (!options.exclude.empty()) body["exclude"] = array_of(options.exclude);

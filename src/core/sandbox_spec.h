@@ -33,6 +33,7 @@ struct SandboxSpec {
   Resources resources;
   std::map<std::string, std::string> env;     // for every process started inside
   NetworkAccess network = NetworkAccess::none;
+  std::int64_t standby_seconds = 0;           // asleep after so long without calls and processes; 0: never
   std::string workdir = "/";                  // where processes start unless they say otherwise
   std::vector<std::string> exclude;           // never archived: absolute paths inside
   std::string restore_from;                   // arc_...: the layer begins as this archive

@@ -78,7 +78,7 @@ class Section {
 };
 
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network", "pool"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
@@ -97,6 +97,14 @@ Status read_tables(const toml::table& file, Config& config) {
   TRY(network.texts("resolvers", config.resolvers));
   for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network}) TRY(section->finish());
 
+  if (const auto* pool = file["pool"].as_table()) {
+    for (const auto& [key, value] : *pool) {
+      const auto size = value.value<std::int64_t>();
+      if (!size || *size < 0 || *size > 1024)
+        return fail(Code::invalid, "[pool] " + std::string(key.str()) + " must be an integer from 0 to 1024");
+      config.pool[std::string(key.str())] = static_cast<int>(*size);
+    }
+  }
   if (const auto* images = file["images"].as_table()) {
     for (const auto& [key, value] : *images) {
       const auto target = value.value<std::string>();

@@ -24,6 +24,7 @@ struct Config {
   int slow_workers = 2;
   int reconcile_seconds = 30;                         // [reconcile] every
   std::int64_t disk_watermark_mb = 256;               // [disk] creates are refused below so much free space
+  std::map<std::string, int> pool;                    // [pool]: image = how many stand ready, started
   std::string agent;                                  // [crun] path of mayfly-agent; empty: beside this program
   std::string crun = "/usr/bin/crun";
   std::string subnet;                                 // [network] addresses of sandboxes; empty: chosen

@@ -15,6 +15,7 @@ namespace {
 // Looks at what has no event of its own: uses to write down, callers to give up on, the clock, layers that grow.
 constexpr Duration house_period = 1s;
 constexpr int clock_every = 5;
+constexpr Duration pool_period = 10s;
 constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 constexpr int forget_every = 10;
@@ -120,14 +121,21 @@ void Engine::wire() {
   deletion_ = std::make_unique<Deletion>(installation_, random_);
   activity_ = std::make_unique<ActivityLog>(*store_, clock_, installation_);
   sandboxes_ = std::make_unique<Sandboxes>(*store_, *deletion_, *waiting_, random_, clock_, installation_);
-  sandboxes_->before_create([this]() -> Status {
+  sandboxes_->before_create([this](bool cold) -> Status {
     TRY(check_disk());
-    executor_->post([this] { driver_->expect_start(); });
+    if (cold) executor_->post([this] { driver_->expect_start(); });
     return {};
   });
+  pool_ = std::make_unique<Pool>(*store_, *measured_, *deletion_, locks_, random_, installation_, config_.pool);
+  pool_->may_plant = [this] { return check_disk(); };
+  pool_->taken = [this] { pool_bell_.ring_one(); };
+  sandboxes_->claim_from(*pool_);
+  const auto elsewhere = [this](std::function<void()> work) { executor_->post(std::move(work)); };
+  standby_ = std::make_unique<Standby>(*store_, *measured_, *agent_, locks_, clock_, installation_);
+  awake_agent_ = std::make_unique<AwakeAgent>(*agent_, *standby_, elsewhere);
   idempotency_ = std::make_unique<Idempotency>(*store_, random_, clock_,
                                                [](std::string_view bytes) { return os::sha256_hex(bytes); });
-  execution_ = std::make_unique<Execution>(*sandboxes_, *agent_, *activity_, *idempotency_, installation_);
+  execution_ = std::make_unique<Execution>(*sandboxes_, *awake_agent_, *activity_, *idempotency_, installation_);
   execution_->agent_missed = [this] { reconcile_bell_.ring_one(); };
   archiver_ = std::make_unique<Archiver>(*store_, *measured_, *blobs_, reader_, random_, installation_);
   steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_);
@@ -160,7 +168,7 @@ void Engine::wire() {
   workspaces_ = std::make_unique<Workspaces>(*store_, *access_, random_);
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
-      *keys_, *workspaces_,
+      *keys_, *workspaces_, *standby_,
       [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};
@@ -174,6 +182,7 @@ void Engine::wire() {
     alarm_.ring();
     fast_bell_.ring_all();
     slow_bell_.ring_all();
+    sleep_bell_.ring_all();
     return format(clock_.now());
   };
 #endif
@@ -185,7 +194,10 @@ void Engine::listen_to_commits() {
     if (wakes.fast_work) fast_bell_.ring_one();
     if (wakes.slow_work) slow_bell_.ring_one();
     if (wakes.deadline && deadlines_->notice(*wakes.deadline)) alarm_.ring();
-    if (!wakes.settled.empty()) waiting_->settled(wakes.settled);
+    if (wakes.settled.empty()) return;
+    waiting_->settled(wakes.settled);
+    standby_->notice(wakes.settled);
+    if (!config_.pool.empty()) pool_bell_.ring_one();
   });
 }
 
@@ -221,12 +233,15 @@ Status Engine::start() {
   for (int i = 0; i < config_.slow_workers; ++i) threads_.emplace_back([this] { work(Lane::slow); });
   threads_.emplace_back([this] { keep_time(); });
   threads_.emplace_back([this] { keep_house(); });
+  TRY(standby_->learn());
+  threads_.emplace_back([this] { keep_pool(); });
+  threads_.emplace_back([this] { watch_sleepers(); });
   return {};
 }
 
 void Engine::stop() {
   if (stopping_.exchange(true)) return;
-  for (auto* bell : {&fast_bell_, &slow_bell_, &house_bell_, &reconcile_bell_}) bell->stop();
+  for (auto* bell : {&fast_bell_, &slow_bell_, &house_bell_, &reconcile_bell_, &pool_bell_, &sleep_bell_}) bell->stop();
   alarm_.ring();
   for (auto& thread : threads_) thread.join();
   if (!store_ || !executor_) return;
@@ -280,6 +295,19 @@ void Engine::keep_house() {
       if (const auto done = disk_watch_->run_once(); !done)
         log::error("layers were not looked at", {{"error", done.error().message}});
   }
+}
+
+void Engine::keep_pool() {
+  do {
+    if (const auto done = pool_->run_once(); !done)
+      log::error("the pool was not filled", {{"error", done.error().message}});
+  } while (pool_bell_.wait(pool_period));
+}
+
+void Engine::watch_sleepers() {
+  while (sleep_bell_.wait(house_period))
+    if (const auto done = standby_->run_once(); !done)
+      log::warning("quiet sandboxes were not all put to sleep", {{"error", done.error().message}});
 }
 
 void Engine::reconcile() {

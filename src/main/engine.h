@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "api/services.h"
+#include "app/awake_agent.h"
 #include "app/deadlines.h"
 #include "app/disk_watch.h"
+#include "app/worker.h"
 #include "archive/folder.h"
 #include "archive/tar_reader.h"
 #include "driver/agent_client/agent_client.h"
@@ -55,6 +57,8 @@ class Engine {
   void work(Lane lane);
   void keep_time();
   void keep_house();
+  void keep_pool();
+  void watch_sleepers();
   void reconcile();
   Bell& bell(Lane lane) { return lane == Lane::fast ? fast_bell_ : slow_bell_; }
 
@@ -78,6 +82,9 @@ class Engine {
   std::unique_ptr<Waiting> waiting_;
   std::unique_ptr<Deletion> deletion_;
   std::unique_ptr<ActivityLog> activity_;
+  std::unique_ptr<Pool> pool_;
+  std::unique_ptr<Standby> standby_;
+  std::unique_ptr<AwakeAgent> awake_agent_;    // what app/ calls it by
   std::unique_ptr<Sandboxes> sandboxes_;
   std::unique_ptr<Idempotency> idempotency_;
   std::unique_ptr<Execution> execution_;
@@ -98,7 +105,7 @@ class Engine {
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<api::Services> services_;
 
-  Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_;
+  Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_, pool_bell_, sleep_bell_;
   Alarm alarm_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ready_{false};

@@ -4,7 +4,7 @@ namespace mayfly {
 
 std::string_view MeasuredDriver::name_of(Call call) {
   constexpr std::array<std::string_view, call_count> names = {
-      "start", "kill", "freeze", "thaw", "release", "discard", "erase", "has_layer",
+      "start", "kill", "limit", "freeze", "thaw", "release", "discard", "erase", "has_layer",
       "inspect", "cpu_time", "usage", "inventory", "export_layer", "import_layer"};
   return names[call];
 }
@@ -25,6 +25,10 @@ Result<Started> MeasuredDriver::start(const LaunchSpec& launch) {
 
 Status MeasuredDriver::kill(const Incarnation& incarnation) {
   return measured(kill_call, [&] { return real_.kill(incarnation); });
+}
+
+Result<Caveats> MeasuredDriver::limit(const Incarnation& incarnation, const Resources& resources) {
+  return measured(limit_call, [&] { return real_.limit(incarnation, resources); });
 }
 
 Status MeasuredDriver::freeze(const Incarnation& incarnation) {

@@ -8,7 +8,8 @@ namespace mayfly {
 /// Another driver, and how long each of its calls takes and how it ends.
 class MeasuredDriver : public Driver {
  public:
-  enum Call { start_call, kill_call, freeze_call, thaw_call, release_call, discard_call, erase_call, has_layer_call,
+  enum Call { start_call, kill_call, limit_call,
+              freeze_call, thaw_call, release_call, discard_call, erase_call, has_layer_call,
               inspect_call, cpu_time_call, usage_call, inventory_call, export_call, import_call, call_count };
   struct Measure {
     Histogram took;
@@ -22,6 +23,7 @@ class MeasuredDriver : public Driver {
 
   Result<Started> start(const LaunchSpec& launch) override;
   Status kill(const Incarnation& incarnation) override;
+  Result<Caveats> limit(const Incarnation& incarnation, const Resources& resources) override;
   Status freeze(const Incarnation& incarnation) override;
   Status thaw(const Incarnation& incarnation) override;
   Status release(const Incarnation& incarnation) override;

@@ -71,6 +71,10 @@ void add_queue(Exposition& out, const std::vector<OpenTasks>& open, Time now) {
 
 std::string Engine::metrics() const {
   Exposition out;
+  out.family("mayfly_pool_ready", "gauge", "Started sandboxes that wait for a create, by image.");
+  for (const auto& [digest, count] : pool_->ready()) out.value("mayfly_pool_ready", count, "image=\"" + digest + "\"");
+  out.family("mayfly_sandboxes_asleep", "gauge", "Running sandboxes that are put to sleep.");
+  out.value("mayfly_sandboxes_asleep", standby_->count_asleep());
   (void)store_->read([&](Transaction& t) -> Status {
     out.family("mayfly_sandboxes", "gauge", "Sandboxes by state, without those that are gone.");
     for (const auto& [state, count] : TRY(t.sandboxes().count_by_state()))

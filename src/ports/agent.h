@@ -25,6 +25,7 @@ struct Command {
   std::string name{};                          // optional label, unique among running ones (Code::conflict)
   std::optional<Duration> timeout{};           // then SIGKILL to its process group
   std::string token{};                         // optional; see Agent::run
+  bool keep_awake = true;                      // see Agent::let_sleep
 };
 
 /// A process started through the agent. `id` counts from 1 within one generation and is never reused.
@@ -105,6 +106,10 @@ class Agent {
   /// As `run`, for a process that was started before.
   virtual void wait(const Incarnation& to, std::int64_t id, Duration wait,
                     std::function<void(Result<RunResult>)> then) = 0;
+  /// From now on that process does not keep its sandbox from being put to sleep.
+  virtual Status let_sleep(const Incarnation& to, std::int64_t id) = 0;
+  /// How many running processes do.
+  virtual Result<std::int64_t> holding(const Incarnation& to) = 0;
   virtual Status signal(const Incarnation& to, std::int64_t id, int signal) = 0;  // its process group; ended: success
   /// At most `limit` bytes from `offset`; waits up to `wait` for the first new byte or the end.
   virtual Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,

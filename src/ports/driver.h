@@ -66,6 +66,10 @@ class Driver {
   /// Stops every process of that generation, paused or not, and waits until its cgroup is empty.
   virtual Status kill(const Incarnation& incarnation) = 0;
 
+  /// Other limits for one that runs: cpus, memory and processes. Tells what could not be made so. not_found when
+  /// nothing runs.
+  virtual Result<Caveats> limit(const Incarnation& incarnation, const Resources& resources) = 0;
+
   virtual Status freeze(const Incarnation& incarnation) = 0;  // not_found when nothing runs
   virtual Status thaw(const Incarnation& incarnation) = 0;    // not_found when nothing runs
 

@@ -49,7 +49,7 @@ class SandboxTable {
   virtual Result<bool> uses_image(const std::string& digest) = 0;    // any not gone
   /// Any that may still be started for the first time: it never was, and is not being deleted.
   virtual Result<bool> restores_from(const ResourceId& archive) = 0;
-  virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;   // without gone
+  virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;   // without gone and nobody's
 };
 
 /// The narrow rows. Writing a sandbox or an archive writes its lifetime too, with the id, state and generation of the

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ std::string new_folder() {
 pid_t start_agent(int listener, const std::function<void()>& in_child) {
   const int program = ::open(MAYFLY_BIN "/mayfly-agent", O_PATH | O_CLOEXEC);
   CHECK(program >= 0);
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_alone();
   CHECK(pid >= 0);
   if (pid == 0) {
     if (in_child) in_child();
@@ -49,6 +50,12 @@ pid_t start_agent(int listener, const std::function<void()>& in_child) {
   ::close(program);
   return pid;
 }
+
+}  // namespace
+
+pid_t fork_alone() { return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }
+
+namespace {
 
 /// What the agent started is ours once it is gone.
 void end_adopted_children() {

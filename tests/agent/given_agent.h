@@ -14,6 +14,10 @@
 
 namespace mayfly::test {
 
+/// fork() as the kernel knows it: a library that watches threads would start one of its own in the child, and what has
+/// two threads enters no user namespace.
+pid_t fork_alone();
+
 /// A folder that is removed with all in it.
 class TemporaryFolder {
  public:

@@ -25,8 +25,9 @@ int wait_for(pid_t child) {
 void enter_user_namespace(int flags) {
   int entered[2];
   CHECK(::pipe(entered) == 0);
-  const pid_t self = ::getpid(), helper = ::fork();
+  const pid_t self = ::getpid(), helper = fork_alone();
   if (helper == 0) {
+    ::close(entered[1]);  // else it would wait for itself when the other one dies
     char byte = 0;
     CHECK(::read(entered[0], &byte, 1) == 1);
     for (const char* map : {"uid_map", "gid_map"}) {
@@ -64,7 +65,7 @@ void join(pid_t of, const char* type) {
 
 void seal() {
   enter_user_namespace(CLONE_NEWPID);
-  const pid_t first = ::fork();
+  const pid_t first = fork_alone();
   if (first == 0) {
     become_root();
     drop_trace_right();

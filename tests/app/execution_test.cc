@@ -48,6 +48,8 @@ class FakeAgent : public Agent {
     if (wait_refused) return then(fail(*wait_refused, "no process 7"));
     then(RunResult());
   }
+  Status let_sleep(const Incarnation&, std::int64_t) override { return tl::unexpected(not_asked()); }
+  Result<std::int64_t> holding(const Incarnation&) override { return tl::unexpected(not_asked()); }
   Status signal(const Incarnation&, std::int64_t, int) override { return tl::unexpected(not_asked()); }
   Result<LogPiece> log(const Incarnation&, std::int64_t, LogStream, std::int64_t, std::int64_t, Duration) override {
     return tl::unexpected(not_asked());

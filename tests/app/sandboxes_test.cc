@@ -62,7 +62,7 @@ TEST(Create, IsRefusedWithWhatToDoAboutIt) {
   EXPECT_EQ(refusal(world.admin(), wish_for("x", "unheard-of")), "not_found image_not_found");
   const auto message = world->sandboxes.create(world.admin(), wish_for("x", "unheard-of")).error().message;
   EXPECT_NE(message.find("known: busybox"), std::string::npos) << message;
-  world->sandboxes.before_create([]() -> Status { return fail(Code::no_space, "5 % left", "disk_low"); });
+  world->sandboxes.before_create([](bool) -> Status { return fail(Code::no_space, "5 % left", "disk_low"); });
   EXPECT_EQ(refusal(world.admin(), wish_for("x")), "no_space disk_low");
 }
 

@@ -110,6 +110,7 @@ class Server {
 
   const std::string& folder() const { return folder_; }
   const std::string& data() const { return data_; }
+  const std::string& url() const { return url_; }
   std::string log() const;
   /// Mounts, cgroups, processes and folders whose name holds `mark`: the uid of a sandbox.
   std::vector<std::string> traces_of(const std::string& mark) const;

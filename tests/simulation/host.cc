@@ -44,6 +44,12 @@ class SimulatedDriver : public Driver {
     });
   }
 
+  Result<Caveats> limit(const Incarnation& incarnation, const Resources& resources) override {
+    if (!runs(incarnation)) return fail(Code::not_found, "nothing runs");
+    TRY(effect([&] { host_.containers.at(incarnation).limits = resources; }));
+    return Caveats();
+  }
+
   Status freeze(const Incarnation& incarnation) override { return set_frozen(incarnation, true); }
   Status thaw(const Incarnation& incarnation) override { return set_frozen(incarnation, false); }
 

@@ -25,6 +25,7 @@ struct Faults {
 struct Container {
   bool running = true, frozen = false;
   int layer = 1;
+  Resources limits{};                                  // of a later word than the start's
 };
 
 struct Host {

@@ -102,7 +102,7 @@ Lifetime full_lifetime(const ResourceId& id, State state, int generation) {
 
 SandboxSpec full_spec() {
   return {"debian:bookworm", "sha256:deb", {0.25, 1 << 20, 77, 5}, {{"A", "1"}, {"Ü \"\\\n", ""}},
-          NetworkAccess::outbound, "/home/ü", {"/var/cache", "/a\"b"}, archive_id(9).text};
+          NetworkAccess::outbound, 90, "/home/ü", {"/var/cache", "/a\"b"}, archive_id(9).text};
 }
 
 void line(std::ostream& out, std::string_view key, const std::string& value) { out << key << "=" << value << "\n"; }

@@ -317,6 +317,9 @@ TEST_P(SandboxTables, CountTheLivingByState) {
   given(given_sandbox(2, "b", State::running));
   given(given_sandbox(3, "c", State::requested));
   given(given_sandbox(4, "d", State::gone));
+  auto nobodys = given_sandbox(5, "e", State::running);
+  nobodys.resource.workspace = nobodys.resource.parent = {};
+  given(nobodys);
 
   const auto counts = read([](Transaction& t) { return t.sandboxes().count_by_state(); });
 

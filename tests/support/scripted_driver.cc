@@ -62,6 +62,10 @@ Status ScriptedDriver::kill(const Incarnation& incarnation) {
   return play("kill", incarnation.uid, generation(incarnation), [&] { return real_->kill(incarnation); });
 }
 
+Result<Caveats> ScriptedDriver::limit(const Incarnation& incarnation, const Resources& resources) {
+  return play("limit", incarnation.uid, generation(incarnation), [&] { return real_->limit(incarnation, resources); });
+}
+
 Status ScriptedDriver::freeze(const Incarnation& incarnation) {
   return play("freeze", incarnation.uid, generation(incarnation), [&] { return real_->freeze(incarnation); });
 }

@@ -31,6 +31,7 @@ class ScriptedDriver : public Driver {
 
   Result<Started> start(const LaunchSpec& launch) override;
   Status kill(const Incarnation& incarnation) override;
+  Result<Caveats> limit(const Incarnation& incarnation, const Resources& resources) override;
   Status freeze(const Incarnation& incarnation) override;
   Status thaw(const Incarnation& incarnation) override;
   Status release(const Incarnation& incarnation) override;

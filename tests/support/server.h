@@ -10,6 +10,7 @@
 #include "app/image_catalog.h"
 #include "app/reconciler.h"
 #include "app/stale_sweep.h"
+#include "app/worker.h"
 
 namespace mayfly {
 

@@ -43,6 +43,7 @@ Result<ExecWish> read_exec(const std::string& body) {
   wish.command.name = reader.optional_string("name", {.min = 1, .max = 128}).value_or("");
   if (const auto timeout = reader.optional_number("timeout_seconds", {.min = 0.001, .max = 31'536'000}))
     wish.command.timeout = from_seconds(*timeout);
+  wish.command.keep_awake = reader.optional_bool("keep_awake").value_or(true);
   wish.waits = reader.optional_bool("wait").value_or(true);
   if (const auto wait = reader.optional_number("wait_seconds", {.min = 0, .max = longest_wait}))
     wish.wait = *from_seconds(*wait);

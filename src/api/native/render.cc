@@ -90,6 +90,8 @@ json::object render(const Sandbox& sandbox) {
           {"workdir", sandbox.spec.workdir},
           {"exclude", render(sandbox.spec.exclude)},
           {"network", name(sandbox.spec.network)},
+          {"standby_seconds", sandbox.spec.standby_seconds == 0 ? json::value() : sandbox.spec.standby_seconds},
+          {"power", "awake"},
           {"restored_from", text_or_null(sandbox.spec.restore_from)},
           {"caveats", render(sandbox.caveats)},
           {"lifetime", render(sandbox.lifetime)},

@@ -42,6 +42,7 @@ Result<NewSandbox> read_new_sandbox(const std::string& body) {
     if (access) wish.spec.network = *access;
     else reader.complain("network", "none or outbound", "\"" + *word + "\"");
   }
+  wish.spec.standby_seconds = reader.optional_integer("standby_seconds", {.min = 1, .max = 86'400}).value_or(0);
   wish.resources_given = reader.has("resources");
   read_resources(reader.nested("resources"), wish.spec.resources);
   auto lifetime = reader.nested("lifetime");
@@ -83,6 +84,14 @@ void create(Services& services, const Caller& caller, const Once& once, std::sha
   if (const auto done = work(); !done) respond(problem(done.error(), request->id));
 }
 
+/// Whether it sleeps is no state of it: the next call finds it awake.
+json::object with_power(const Services& services, const Sandbox& sandbox) {
+  auto body = render(sandbox);
+  if (sandbox.spec.standby_seconds != 0)
+    body["power"] = services.standby.asleep(sandbox.resource.id) ? "asleep" : "awake";
+  return body;
+}
+
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"limit", "cursor", "state", "label", "image"}));
   SandboxFilter filter;
@@ -102,7 +111,7 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
   }
   const auto page = TRY(page_of(request, "sbx_"));
   const auto rows = TRY(services.sandboxes.list(caller, filter, page));
-  return list_of(rows, page, [](const Sandbox& s) { return render(s); },
+  return list_of(rows, page, [&](const Sandbox& s) { return with_power(services, s); },
                  [](const Sandbox& s) { return s.resource.id.text; });
 }
 
@@ -146,7 +155,7 @@ void add_sandbox_routes(http::Router& router, Services& services) {
   router.add(
       {"GET", "/v1/sandboxes/{id}",
        blocking(services, [&services](const Caller& caller, const http::Request& request) -> Result<http::Response> {
-         return ok(render(TRY(services.sandboxes.get(caller, request.param("id")))));
+         return ok(with_power(services, TRY(services.sandboxes.get(caller, request.param("id")))));
        })});
   router.add({"DELETE", "/v1/sandboxes/{id}",
               blocking_once(services, [&services](const Caller& caller, const Once& once,

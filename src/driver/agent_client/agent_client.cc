@@ -91,6 +91,16 @@ void AgentClient::wait(const Incarnation& to, std::int64_t id, Duration wait,
   call_later(to, frame_of(fields), bounded(wait), std::move(then));
 }
 
+Status AgentClient::let_sleep(const Incarnation& to, std::int64_t id) {
+  auto fields = request(Operation::let_sleep).integer(id);
+  return from_agent(to, read_nothing(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));
+}
+
+Result<std::int64_t> AgentClient::holding(const Incarnation& to) {
+  auto fields = request(Operation::holding);
+  return from_agent(to, read_count(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));
+}
+
 Status AgentClient::signal(const Incarnation& to, std::int64_t id, int signal) {
   auto fields = request(Operation::signal).integer(id).integer(signal);
   return from_agent(to, read_nothing(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));

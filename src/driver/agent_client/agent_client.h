@@ -39,6 +39,8 @@ class AgentClient : public Agent {
   Result<Process> process(const Incarnation& to, std::int64_t id) override;
   void wait(const Incarnation& to, std::int64_t id, Duration wait,
             std::function<void(Result<RunResult>)> then) override;
+  Status let_sleep(const Incarnation& to, std::int64_t id) override;
+  Result<std::int64_t> holding(const Incarnation& to) override;
   Status signal(const Incarnation& to, std::int64_t id, int signal) override;
   Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
                        std::int64_t limit, Duration wait) override;

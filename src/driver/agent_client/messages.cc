@@ -165,6 +165,13 @@ Result<FileList> read_list(const Reply& reply) { return entries_from(reply, fals
 
 Result<FileList> read_tree(const Reply& reply) { return entries_from(reply, true); }
 
+Result<std::int64_t> read_count(const Reply& reply) {
+  Reader fields(reply.fields);
+  const auto count = fields.integer(0);
+  TRY(fields.end("the answer"));
+  return count;
+}
+
 Status read_nothing(const Reply& reply) { return Reader(reply.fields).end("the answer"); }
 
 }  // namespace mayfly::agent_client

@@ -24,6 +24,7 @@ Result<LogPiece> read_log(Reply reply, std::int64_t limit);
 Result<FileInfo> read_stat(const Reply& reply);
 Result<FileList> read_list(const Reply& reply);  // names
 Result<FileList> read_tree(const Reply& reply);  // paths below its root
+Result<std::int64_t> read_count(const Reply& reply);
 Status read_nothing(const Reply& reply);
 
 }  // namespace mayfly::agent_client

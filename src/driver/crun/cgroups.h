@@ -32,6 +32,12 @@ struct Limits {
   std::vector<std::string> caveats;
 };
 
+/// So many microseconds of each period.
+struct CpuQuota {
+  std::int64_t us = 0, period_us = 0;
+};
+CpuQuota quota_of(double cpus);
+
 class Cgroups {
  public:
   enum class Mode { none, v1, hybrid, v2 };
@@ -53,6 +59,9 @@ class Cgroups {
   Result<std::vector<pid_t>> members(const std::string& name) const;
   /// The same, asked of one hierarchy: all of them while nothing is half made, in a ninth of the time on version 1.
   Result<std::vector<pid_t>> members_in_one(const std::string& name) const;
+
+  /// Holds a group that is there to other limits from now on. not_found: there is none.
+  Status limit(const std::string& name, const Limits& limits) const;
 
   /// SIGKILL to all in it, frozen or not, until nothing is. Code::busy names who would not go in `patience`.
   Status kill(const std::string& name, Milliseconds patience) const;

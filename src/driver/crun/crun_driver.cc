@@ -108,6 +108,13 @@ void CrunDriver::reap(const Incarnation& incarnation) const {
   if (const auto pid = first_process(incarnation)) ::waitpid(*pid, nullptr, WNOHANG | __WALL);
 }
 
+Result<Caveats> CrunDriver::limit(const Incarnation& incarnation, const Resources& resources) {
+  TRY(own(incarnation.instance));
+  const auto limits = cgroups_.enforceable(resources);
+  TRY(cgroups_.limit(container_name(incarnation), limits));
+  return caveats(resources, limits);
+}
+
 Status CrunDriver::freeze(const Incarnation& incarnation) {
   TRY(own(incarnation.instance));
   return cgroups_.freeze(container_name(incarnation), options_.freeze_patience);

@@ -47,6 +47,7 @@ class CrunDriver : public Driver {
 
   Result<Started> start(const LaunchSpec& launch) override;
   Status kill(const Incarnation& incarnation) override;
+  Result<Caveats> limit(const Incarnation& incarnation, const Resources& resources) override;
   Status freeze(const Incarnation& incarnation) override;
   Status thaw(const Incarnation& incarnation) override;
   Status release(const Incarnation& incarnation) override;
@@ -93,7 +94,7 @@ class CrunDriver : public Driver {
   Status refuse_mounted(const LayerRef& layer) const;
   std::optional<pid_t> first_process(const Incarnation& incarnation) const;
   void reap(const Incarnation& incarnation) const;
-  Caveats caveats(const LaunchSpec& launch, const crun::Limits& limits) const;
+  Caveats caveats(const Resources& resources, const crun::Limits& limits) const;
 
   const CrunOptions options_;
   const crun::Layout layout_;

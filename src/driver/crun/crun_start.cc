@@ -71,7 +71,7 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
   const auto& incarnation = launch.incarnation;
   TRY(own(incarnation.instance));
   auto limits = cgroups_.enforceable(launch.spec.resources);
-  if (TRY(adopt(incarnation))) return Started{caveats(launch, limits), true};
+  if (TRY(adopt(incarnation))) return Started{caveats(launch.spec.resources, limits), true};
 
   // Whatever is there of this generation was left by a start that died; nothing of it is worth keeping.
   if (::access(layout_.run(incarnation).c_str(), F_OK) == 0 ||
@@ -109,7 +109,7 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
     return tl::unexpected(in_context("start " + to_string(incarnation), made.error()));
   }
   FAILPOINT("crun.start.after_answer");
-  return Started{caveats(launch, limits), false};
+  return Started{caveats(launch.spec.resources, limits), false};
 }
 
 Result<bool> CrunDriver::adopt(const Incarnation& incarnation) {
@@ -237,9 +237,9 @@ Status CrunDriver::await_agent(const Incarnation& incarnation) const {
   }
 }
 
-Caveats CrunDriver::caveats(const LaunchSpec& launch, const Limits& limits) const {
+Caveats CrunDriver::caveats(const Resources& resources, const Limits& limits) const {
   auto all = limits.caveats;
-  all.push_back("disk limit of " + std::to_string(launch.spec.resources.disk_mb) + " MiB: watched, not hard (" +
+  all.push_back("disk limit of " + std::to_string(resources.disk_mb) + " MiB: watched, not hard (" +
                 file_system_of(layout_.layers()) + ")");
   return all;
 }

@@ -104,9 +104,7 @@ Result<std::vector<Found>> CrunDriver::inventory() {
 }
 
 Caveats CrunDriver::standing_caveats(const Resources& resources) const {
-  LaunchSpec any;
-  any.spec.resources = resources;
-  return caveats(any, cgroups_.enforceable(resources));
+  return caveats(resources, cgroups_.enforceable(resources));
 }
 
 Result<std::vector<std::string>> CrunDriver::strangers() {

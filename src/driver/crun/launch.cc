@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "driver/crun/clone.h"
 #include "driver/crun/processes.h"
 
 namespace mayfly::crun {
@@ -141,8 +142,8 @@ Result<int> run_crun(const CrunCall& call) {
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::clone(become_crun, stack.data() + stack.size(),
-                            CLONE_VM | CLONE_VFORK | CLONE_NEWNS | SIGCHLD, &child);
+  const pid_t pid = ::__clone(become_crun, stack.data() + stack.size(),
+                              CLONE_VM | CLONE_VFORK | CLONE_NEWNS | SIGCHLD, &child);
   const int clone_trouble = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return tl::unexpected(errno_error(clone_trouble, "start " + call.argv[0]));

@@ -1,7 +1,5 @@
 #include "driver/crun/oci_config.h"
 
-#include <algorithm>
-#include <cmath>
 #include <initializer_list>
 
 #include "driver/crun/layout.h"
@@ -80,10 +78,8 @@ object resources(const Limits& limits) {
     all["memory"] = std::move(memory);
   }
   if (limits.cpus) {
-    constexpr double period_us = 100'000;
-    // The kernel takes no quota below a millisecond.
-    const auto quota = std::max<std::int64_t>(std::llround(*limits.cpus * period_us), 1000);
-    all["cpu"] = {{"quota", quota}, {"period", static_cast<std::int64_t>(period_us)}};
+    const auto quota = quota_of(*limits.cpus);
+    all["cpu"] = {{"quota", quota.us}, {"period", quota.period_us}};
   }
   if (limits.pids) all["pids"] = {{"limit", *limits.pids}};
   if (limits.devices) all["devices"] = array{{{"allow", false}, {"access", "rwm"}}};

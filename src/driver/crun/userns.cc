@@ -8,18 +8,21 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "driver/crun/clone.h"
 
 namespace mayfly::crun {
 
 namespace {
 
 /// Stays until it is killed, or until the thread that made it is gone.
-int hold_namespace(void* parent) {
+[[gnu::no_sanitize("address", "thread", "undefined")]] int hold_namespace(void* parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != *static_cast<const pid_t*>(parent)) return 1;
-  for (;;) ::pause();
+  for (;;) ::syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr);
 }
 
 Result<os::Fd> open_mapped(pid_t pid, const IdRange& range) {
@@ -42,7 +45,7 @@ Result<os::Fd> make_user_namespace(const IdRange& range) {
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::clone(hold_namespace, stack.data() + stack.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &self);
+  const pid_t pid = ::__clone(hold_namespace, stack.data() + stack.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &self);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return tl::unexpected(errno_error(errno, "make a user namespace"));
   auto opened = open_mapped(pid, range);

@@ -123,7 +123,7 @@ Result<bool> MemorySandboxTable::restores_from(const ResourceId& archive) {
 Result<std::vector<std::pair<State, std::int64_t>>> MemorySandboxTable::count_by_state() {
   std::map<State, std::int64_t> counts;
   for (const auto& [id, row] : draft_.rows().sandboxes)
-    if (living(row)) ++counts[row.resource.state];
+    if (living(row) && !row.resource.workspace.text.empty()) ++counts[row.resource.state];
   return std::vector<std::pair<State, std::int64_t>>(counts.begin(), counts.end());
 }
 

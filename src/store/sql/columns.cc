@@ -31,6 +31,7 @@ SandboxSpec read_spec(Row& row) {
   spec.exclude = row.text_list();
   spec.restore_from = row.text();
   spec.network = row.word(parse_network_access);
+  spec.standby_seconds = row.integer();
   return spec;
 }
 
@@ -38,7 +39,7 @@ void append_spec(std::vector<Parameter>& parameters, const SandboxSpec& spec) {
   parameters.insert(parameters.end(),
                     {spec.image, spec.image_digest, spec.resources.cpus, spec.resources.memory_mb, spec.resources.pids,
                      spec.resources.disk_mb, to_json(spec.env), spec.workdir, to_json(spec.exclude),
-                     spec.restore_from, name(spec.network)});
+                     spec.restore_from, name(spec.network), spec.standby_seconds});
 }
 
 std::string qualified(std::string_view table, std::string_view columns) {

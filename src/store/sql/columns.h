@@ -9,7 +9,8 @@ namespace mayfly::sql {
 
 /// Names, to be followed by those of the table itself.
 constexpr std::string_view spec_columns =
-    "image, image_digest, cpus, memory_mb, pids, disk_mb, env, workdir, excluded_paths, restore_from, network";
+    "image, image_digest, cpus, memory_mb, pids, disk_mb, env, workdir, excluded_paths, restore_from, network,"
+    " standby_seconds";
 
 SandboxSpec read_spec(Row& row);
 

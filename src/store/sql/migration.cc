@@ -20,6 +20,9 @@ constexpr Migration known[] = {
     {5,
 #include "store/sql/migrations/0005_network.sql"
     },
+    {6,
+#include "store/sql/migrations/0006_standby.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -218,6 +218,7 @@ Result<std::vector<std::pair<State, std::int64_t>>> SqlSandboxTable::count_by_st
       FROM resource
       WHERE kind = 'sandbox'
       AND gone = 0
+      AND workspace <> ''
       GROUP BY state)",
                                   {}, [](Row& row) {
                                     const auto state = row.word(parse_state);

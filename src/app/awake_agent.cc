@@ -1,0 +1,138 @@
+#include "app/awake_agent.h"
+
+namespace mayfly {
+
+namespace {
+
+/// A file that keeps its sandbox awake while it is read.
+class HeldSource : public Source {
+ public:
+  HeldSource(std::unique_ptr<Source> real, std::shared_ptr<void> held)
+      : held_(std::move(held)), real_(std::move(real)) {}
+  Result<std::size_t> read(std::span<char> room) override { return real_->read(room); }
+
+ private:
+  std::shared_ptr<void> held_;      // dropped after the source
+  std::unique_ptr<Source> real_;
+};
+
+}  // namespace
+
+/// Called on threads that must not wait: only who is asleep costs another one.
+void AwakeAgent::while_awake(const Incarnation& to, Then then, std::function<void(Then)> act) {
+  const auto holding = [](std::shared_ptr<void> held, Then answer) -> Then {
+    return [held = std::move(held), answer = std::move(answer)](Result<RunResult> result) mutable {
+      held.reset();
+      answer(std::move(result));
+    };
+  };
+  if (auto held = standby_.awake_already(to)) return act(holding(std::move(held), std::move(then)));
+  post_([this, to, holding, then = std::move(then), act = std::move(act)] {
+    auto held = standby_.awake(to);
+    if (!held) return then(tl::unexpected(held.error()));
+    act(holding(std::move(*held), then));
+  });
+}
+
+void AwakeAgent::run(const Incarnation& to, const Command& command, Duration wait, Then then) {
+  if (!command.keep_awake)
+    then = [this, to, then = std::move(then)](Result<RunResult> result) {
+      if (result && result->process.running)
+        post_([this, to, id = result->process.id] { (void)let_sleep(to, id); });
+      then(std::move(result));
+    };
+  while_awake(to, std::move(then), [this, to, command, wait](Then answer) {
+    real_.run(to, command, wait, std::move(answer));
+  });
+}
+
+void AwakeAgent::wait(const Incarnation& to, std::int64_t id, Duration wait, Then then) {
+  while_awake(to, std::move(then), [this, to, id, wait](Then answer) { real_.wait(to, id, wait, std::move(answer)); });
+}
+
+Result<AgentStatus> AwakeAgent::status(const Incarnation& to) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.status(to);
+}
+
+Result<Process> AwakeAgent::spawn(const Incarnation& to, const Command& command) {
+  const auto held = TRY(standby_.awake(to));
+  auto started = real_.spawn(to, command);
+  if (started && !command.keep_awake) (void)real_.let_sleep(to, started->id);
+  return started;
+}
+
+Result<std::vector<Process>> AwakeAgent::processes(const Incarnation& to) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.processes(to);
+}
+
+Result<Process> AwakeAgent::process(const Incarnation& to, std::int64_t id) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.process(to, id);
+}
+
+Status AwakeAgent::let_sleep(const Incarnation& to, std::int64_t id) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.let_sleep(to, id);
+}
+
+Result<std::int64_t> AwakeAgent::holding(const Incarnation& to) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.holding(to);
+}
+
+Status AwakeAgent::signal(const Incarnation& to, std::int64_t id, int signal) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.signal(to, id, signal);
+}
+
+Result<LogPiece> AwakeAgent::log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
+                                 std::int64_t limit, Duration wait) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.log(to, id, stream, offset, limit, wait);
+}
+
+Result<FileInfo> AwakeAgent::stat(const Incarnation& to, const std::string& path) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.stat(to, path);
+}
+
+Result<FileList> AwakeAgent::list(const Incarnation& to, const std::string& path) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.list(to, path);
+}
+
+Result<FileList> AwakeAgent::tree(const Incarnation& to, const std::string& path) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.tree(to, path);
+}
+
+Result<std::unique_ptr<Source>> AwakeAgent::read(const Incarnation& to, const std::string& path, std::int64_t offset,
+                                                 std::int64_t length) {
+  auto held = TRY(standby_.awake(to));
+  return std::make_unique<HeldSource>(TRY(real_.read(to, path, offset, length)), std::move(held));
+}
+
+Status AwakeAgent::write(const Incarnation& to, const std::string& path, std::optional<std::uint32_t> mode,
+                         Source& content) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.write(to, path, mode, content);
+}
+
+Status AwakeAgent::mkdir(const Incarnation& to, const std::string& path, bool parents) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.mkdir(to, path, parents);
+}
+
+Status AwakeAgent::move(const Incarnation& to, const std::string& from, const std::string& path) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.move(to, from, path);
+}
+
+Status AwakeAgent::remove(const Incarnation& to, const std::string& path, bool recursive) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.remove(to, path, recursive);
+}
+
+}  // namespace mayfly
