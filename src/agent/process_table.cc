@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -77,19 +78,21 @@ ProcessTable::ProcessTable(int epoll, Fd no_input, rlimit open_files)
       timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
       buffer_(64 << 10, '\0') {}
 
-Result<std::int64_t> ProcessTable::start(const Command& command) {
-  const auto record = TRY(enter(command));
+Result<std::int64_t> ProcessTable::start(const Command& command) { return TRY(launch_new(command, nullptr))->id; }
+
+Result<std::shared_ptr<Record>> ProcessTable::launch_new(const Command& command, const Taker* taker) {
+  auto record = TRY(enter(command, taker));
   const auto started = run(record, command);
   const std::unique_lock lock(mutex_);
   if (!started) {
     forget(record->id);
     return tl::unexpected(started.error());
   }
-  if (record->state == State::ended) return record->id;
+  if (record->state == State::ended) return record;
   record->state = State::running;
   if (command.timeout_us >= 0) record->overdue_us = record->started_us + command.timeout_us;
   set_timer();
-  return record->id;
+  return record;
 }
 
 Result<std::int64_t> ProcessTable::start_once(const std::string& token, const Command& command) {
@@ -192,7 +195,18 @@ void ProcessTable::reap() {
 }
 
 void ProcessTable::pump(Pipe* pipe) {
-  const auto got = ::read(pipe->fd.get(), buffer_.data(), buffer_.size());
+  auto most = buffer_.size();
+  {
+    const std::unique_lock lock(mutex_);
+    if (const auto record = pipe->record.lock()) most = std::min(most, room_for(*record, pipe->stream));
+    if (most == 0) {
+      // Its end would be told of without a pause as long as the epoll knows it at all.
+      ::epoll_ctl(epoll_, EPOLL_CTL_DEL, pipe->fd.get(), nullptr);
+      pipe->watched = false;
+      return;
+    }
+  }
+  const auto got = ::read(pipe->fd.get(), buffer_.data(), most);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return close(pipe);
   const std::unique_lock lock(mutex_);
@@ -214,7 +228,7 @@ void ProcessTable::kill_all() {
 }
 
 /// Takes an id and, until it ends, the name.
-Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command) {
+Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command, const Taker* taker) {
   const std::unique_lock lock(mutex_);
   std::size_t alive = 0;
   for (const auto& [id, record] : records_) {
@@ -229,12 +243,13 @@ Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command) {
   record->name = command.name;
   record->argv = shortened(command.argv, shown_bytes);
   record->started_us = now_us();
+  if (taker) record->takers.push_back(taker);
   records_.emplace(record->id, record);
   return record;
 }
 
 Status ProcessTable::run(const std::shared_ptr<Record>& record, const Command& command) {
-  const auto input = command.input.empty() && no_input_ ? Fd() : TRY(input_file(command.input));
+  const auto input = TRY(input_for(record, command));
   const auto out = TRY(output_pipe(record, 0));
   const auto err = TRY(output_pipe(record, 1));
   Launch plan;
@@ -246,6 +261,19 @@ Status ProcessTable::run(const std::shared_ptr<Record>& record, const Command& c
   plan.err = err.get();
   plan.open_files = open_files_;
   return launch(plan, record->pid);
+}
+
+/// What it shall read as stdin; nothing stands for no input at all.
+Result<Fd> ProcessTable::input_for(const std::shared_ptr<Record>& record, const Command& command) {
+  if (!command.stdin_open) return command.input.empty() && no_input_ ? Fd() : input_file(command.input);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(system_error("make a pipe"));
+  Fd reading(ends[0]);
+  auto writing = std::make_shared<Fd>(ends[1]);
+  ::fcntl(writing->get(), F_SETFL, O_NONBLOCK);
+  const std::unique_lock lock(mutex_);
+  record->input = std::move(writing);
+  return reading;
 }
 
 /// The end to write to. The other is the main thread's from here on, also when nothing is started after all.
@@ -313,6 +341,8 @@ void ProcessTable::end(Record& record, int how, int status) {
       waiting -= static_cast<int>(got);
     }
   }
+  record.at_end = {record.logs[0].total(), record.logs[1].total()};
+  record.input.reset();
   record.signal = how == CLD_EXITED ? 0 : status;
   record.exit_code = how == CLD_EXITED ? status : 128 + status;
   record.ended_us = now_us();
@@ -327,8 +357,36 @@ void ProcessTable::end(Record& record, int how, int status) {
 void ProcessTable::append(Record& record, int stream, std::string_view bytes) {
   auto& log = record.logs[static_cast<std::size_t>(stream)];
   const auto before = log.memory();
-  log.append(bytes, log_memory_ < log_memory_budget ? wire::log_limit : std::max(before, small_log));
+  auto most = log_memory_ < log_memory_budget ? wire::log_limit : std::max(before, small_log);
+  // What somebody is still to take is kept in any case.
+  for (const auto* taker : record.takers)
+    most = std::max(most, static_cast<std::size_t>(log.total() - taker->taken[static_cast<std::size_t>(stream)]) +
+                              bytes.size());
+  log.append(bytes, most);
   log_memory_ += log.memory() - before;
+}
+
+/// How much more of a stream may be read from its pipe now.
+std::size_t ProcessTable::room_for(const Record& record, int stream) const {
+  auto room = std::numeric_limits<std::size_t>::max();
+  const auto& log = record.logs[static_cast<std::size_t>(stream)];
+  const auto window = std::max(small_log, log.memory() / 2);
+  for (const auto* taker : record.takers) {
+    const auto waiting = static_cast<std::size_t>(log.total() - taker->taken[static_cast<std::size_t>(stream)]);
+    room = std::min(room, window - std::min(window, waiting));
+  }
+  return room;
+}
+
+/// Pipes that were left alone and have room again. Not for each few bytes: a turn costs more than they do.
+void ProcessTable::watch_again(Record& record) {
+  for (auto* pipe : record.pipes) {
+    if (!pipe || pipe->watched || room_for(record, pipe->stream) < small_log / 2) continue;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = pipe;
+    pipe->watched = ::epoll_ctl(epoll_, EPOLL_CTL_ADD, pipe->fd.get(), &event) == 0;
+  }
 }
 
 void ProcessTable::close(Pipe* pipe) {

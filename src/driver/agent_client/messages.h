@@ -24,6 +24,9 @@ Result<LogPiece> read_log(Reply reply, std::int64_t limit);
 Result<FileInfo> read_stat(const Reply& reply);
 Result<FileList> read_list(const Reply& reply);  // names
 Result<FileList> read_tree(const Reply& reply);  // paths below its root
+Result<Fed> read_fed(const Reply& reply, std::size_t given);
+/// One frame of a process that is followed; its `dropped` is the reader's to find.
+Result<ProcessNews> read_news(std::string_view frame);
 Status read_nothing(const Reply& reply);
 
 }  // namespace mayfly::agent_client
