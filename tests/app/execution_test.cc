@@ -9,6 +9,32 @@ namespace {
 
 Error not_asked() { return {Code::internal, "no test asks for this", {}, {}}; }
 
+/// What the streams of an agent are told by the test, and tell it.
+struct Talk {
+  std::optional<Code> breaks_off;
+  int cancelled = 0, open = 0;
+};
+
+class FakeStream : public ProcessStream {
+ public:
+  explicit FakeStream(Talk& talk) : talk_(talk) {
+    process_.id = 7;
+    ++talk_.open;
+  }
+  ~FakeStream() override { --talk_.open; }
+  const Process& process() const override { return process_; }
+  Result<ProcessNews> next(Duration) override {
+    if (talk_.cancelled > 0) return fail(Code::unavailable, "it was cancelled");
+    if (talk_.breaks_off) return fail(*talk_.breaks_off, "the agent ended the connection");
+    return ProcessNews();
+  }
+  void cancel() override { ++talk_.cancelled; }
+
+ private:
+  Talk& talk_;
+  Process process_;
+};
+
 /// Runs what it is told and ends it when the test says so.
 class FakeAgent : public Agent {
  public:
@@ -20,6 +46,9 @@ class FakeAgent : public Agent {
   std::vector<Run> runs;
   std::vector<std::int64_t> waits;           // for which process
   std::optional<Code> wait_refused;
+  std::vector<Run> attached;
+  std::optional<Code> attach_refused;
+  Talk streams;
 
   void end_all(int exit_code = 0) {
     for (auto& run : std::exchange(runs, {})) {
@@ -50,6 +79,17 @@ class FakeAgent : public Agent {
   }
   Status signal(const Incarnation&, std::int64_t, int) override { return tl::unexpected(not_asked()); }
   Result<LogPiece> log(const Incarnation&, std::int64_t, LogStream, std::int64_t, std::int64_t, Duration) override {
+    return tl::unexpected(not_asked());
+  }
+  Result<std::unique_ptr<ProcessStream>> attach(const Incarnation& to, const Command& command) override {
+    attached.push_back({to, command, {}});
+    if (attach_refused) return fail(*attach_refused, "no agent listens");
+    return std::make_unique<FakeStream>(streams);
+  }
+  Result<std::unique_ptr<ProcessStream>> follow(const Incarnation&, std::int64_t, const LogView&) override {
+    return std::make_unique<FakeStream>(streams);
+  }
+  Result<Fed> feed(const Incarnation&, std::int64_t, std::string_view, bool, Duration) override {
     return tl::unexpected(not_asked());
   }
   Result<FileInfo> stat(const Incarnation&, const std::string&) override { return tl::unexpected(not_asked()); }
@@ -342,6 +382,87 @@ TEST(Execution, ARepeatSaysWhatIsNotKeptAnyMore) {
   inside.run("build", {}, lost);
   EXPECT_EQ(inside.answer, "conflict outcome_unknown");
   EXPECT_TRUE(inside.agent.runs.empty());
+}
+
+/// Tells as many callers apart as a test wants.
+Caller with_key(Caller caller, const std::string& key) {
+  caller.key = {key};
+  return caller;
+}
+
+TEST(AttachedExecution, GivesTheStreamOfACommandInTheSandboxThatRuns) {
+  Inside inside;
+  const auto sandbox = inside.world.a_sandbox_in(State::running);
+  const auto& id = sandbox.resource.id.text;
+
+  const auto stream = inside.execution.attach(inside.world.admin(), id, {.argv = {"make"}, .cwd = ""});
+
+  ASSERT_TRUE(stream) << stream.error().message;
+  EXPECT_EQ((*stream)->process().id, 7);
+  ASSERT_EQ(inside.agent.attached.size(), 1u);
+  EXPECT_EQ(inside.agent.attached[0].to, incarnation_of(sandbox, inside.world->installation));
+  EXPECT_EQ(inside.agent.attached[0].command.cwd, sandbox.spec.workdir);
+}
+
+TEST(AttachedExecution, IsRefusedLikeAnyUseAndGivesItsPlaceBack) {
+  Inside inside;
+  const auto stopped = inside.world.a_sandbox_in(State::stopped);
+  const auto running = inside.world.a_sandbox_in(State::running);
+  const auto ask = [&](const Sandbox& sandbox) {
+    return outcome(inside.execution.attach(inside.world.admin(), sandbox.resource.id.text, {.argv = {"make"}}));
+  };
+
+  for (int i = 0; i < 2 * Streams::limit; ++i) ASSERT_EQ(ask(stopped), "conflict state_stopped");
+  inside.agent.attach_refused = Code::unavailable;
+  for (int i = 0; i < 2 * Streams::limit; ++i) ASSERT_EQ(ask(running), "unavailable");
+}
+
+TEST(AttachedExecution, SaysWhyAStreamBreaksOff) {
+  Inside inside;
+  auto& world = inside.world;
+  const auto sandbox = world.a_sandbox_in(State::running);
+  auto stream = inside.execution.attach(world.admin(), sandbox.resource.id.text, {.argv = {"make"}});
+  ASSERT_TRUE(stream);
+
+  must(world->sandboxes.stop(world.admin(), sandbox.resource.id.text));
+  inside.agent.streams.breaks_off = Code::unavailable;
+
+  EXPECT_EQ(outcome((*stream)->next(1s)), "conflict state_stopping");
+  stream->reset();
+  EXPECT_EQ(inside.agent.streams.open, 0);
+}
+
+TEST(AttachedExecution, EndsWithAWordWhenTheServerStops) {
+  Inside inside;
+  const auto sandbox = inside.world.a_sandbox_in(State::running);
+  const auto& id = sandbox.resource.id.text;
+  const auto stream = inside.execution.attach(inside.world.admin(), id, {.argv = {"make"}});
+  ASSERT_TRUE(stream);
+
+  inside.execution.streams().stop();
+
+  EXPECT_EQ(inside.agent.streams.cancelled, 1);
+  EXPECT_EQ(outcome((*stream)->next(1s)), "unavailable stopping");
+  EXPECT_EQ(outcome(inside.execution.attach(inside.world.admin(), id, {.argv = {"make"}})), "unavailable stopping");
+  inside.run(id);
+  EXPECT_EQ(inside.answer, "unavailable stopping");
+}
+
+TEST(Streams, AKeyTakesAThirdAndThereIsOneForEachNewKey) {
+  Streams streams;
+  std::vector<std::shared_ptr<Streams::Place>> held;
+  const auto take_all = [&](const std::string& key) {
+    int taken = 0;
+    for (auto place = streams.take(with_key({}, key)); place; place = streams.take(with_key({}, key)), ++taken)
+      held.push_back(std::move(*place));
+    return taken;
+  };
+
+  EXPECT_EQ(take_all("greedy"), 43);
+  EXPECT_EQ(outcome(streams.take(with_key({}, "greedy"))), "exhausted too_many_streams");
+  for (const auto* key : {"second", "third", "fourth", "fifth", "sixth", "seventh"}) EXPECT_GE(take_all(key), 1) << key;
+  held.clear();
+  EXPECT_EQ(take_all("greedy"), 43) << "all places were given back";
 }
 
 }  // namespace

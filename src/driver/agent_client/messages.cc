@@ -8,7 +8,8 @@ namespace {
 
 using wire::Reader;
 
-static_assert(Agent::news_limit == wire::chunk_size && Agent::log_limit == wire::log_limit && Agent::list_limit == wire::list_limit);
+static_assert(Agent::news_limit == wire::chunk_size);
+static_assert(Agent::log_limit == wire::log_limit && Agent::list_limit == wire::list_limit);
 
 constexpr std::int64_t longest_us = 200LL * 366 * 86400 * 1'000'000;
 constexpr int largest_signal = 64;
