@@ -92,8 +92,10 @@ class Records final : public http::BodySource {
   }
 
   void put_exit(const Process& process) {
-    boost::json::object fields = render(process);
-    for (const auto* member : {"id", "pid", "name", "argv", "running", "age_seconds"}) fields.erase(member);
+    auto all = render(process);
+    boost::json::object fields;
+    for (const auto* member : {"exit_code", "signal", "timed_out", "ran_seconds", "stdout_bytes", "stderr_bytes"})
+      fields[member] = std::move(all[member]);
     put("exit", std::move(fields));
   }
 

@@ -126,7 +126,9 @@ Result<std::unique_ptr<ProcessStream>> AgentClient::follow(const Incarnation& to
   auto fields = request(Operation::follow).integer(id);
   for (const bool shown : view.streams) fields.boolean(shown);
   for (const auto offset : view.from) fields.integer(offset);
-  return open_stream(to, TRY(frame_of(fields)), view);
+  auto stream = TRY(open_stream(to, TRY(frame_of(fields)), view));
+  if (stream->process().id != id) return nonsense(to_string(to), "it answers about another process");
+  return stream;
 }
 
 Result<std::unique_ptr<ProcessStream>> AgentClient::open_stream(const Incarnation& to, const std::string& request,
