@@ -224,13 +224,14 @@ TEST_F(Streaming, WhatCannotBeginIsRefusedBeforeTheHead) {
 
 TEST_F(Streaming, AGigabyteOfOutputPassesInConstantMemory) {
   const auto inside = agent();
-  run("head -c 8388608 /dev/zero | tr '\\0' x");   // what the first stream of all takes once
+  // What the first stream of all takes once.
+  run("head -c 1048576 /dev/zero | tr '\\0' x > /mebibyte; for i in $(seq 8); do cat /mebibyte; done");
   Watch server(server_.pid()), agent_watch(inside);
   std::int64_t bytes = 0;
   http::Client client(server_.url(), {{"Authorization", std::string("Bearer ") + Server::key}});
   http::ClientRequest request{.method = "POST", .path = Api::of(sandbox_, "exec"), .timeout = 300s};
   request.headers = {{"Accept", "application/x-ndjson"}};
-  request.body = R"({"command":"head -c 1073741824 /dev/zero | tr '\\0' x"})";
+  request.body = R"({"command":"for i in $(seq 1024); do cat /mebibyte; done"})";
   std::string tail;
   request.download = [&](std::string_view piece) {
     bytes += static_cast<std::int64_t>(piece.size());
