@@ -1,9 +1,11 @@
-// How a running process is fed on its stdin.
+// What processes read: a file that is there from the start, or a pipe that is fed while they run.
 
 #include <algorithm>
 #include <cerrno>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #include "agent/clock.h"
 #include "agent/process_table.h"
@@ -11,6 +13,19 @@
 namespace mayfly::agent {
 
 namespace {
+
+/// A file holds the input: no thread has to feed a pipe that the process may never read.
+Result<Fd> input_file(const std::string& input) {
+  Fd file(::memfd_create("input", MFD_CLOEXEC));
+  if (!file) return tl::unexpected(errno_error(errno, "make a file for the input"));
+  for (std::size_t done = 0; done < input.size();) {
+    const auto written = ::write(file.get(), input.data() + done, input.size() - done);
+    if (written < 0) return tl::unexpected(errno_error(errno, "write the input"));
+    done += static_cast<std::size_t>(written);
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
 
 struct Fed {
   std::size_t taken = 0;
@@ -45,6 +60,19 @@ Fed write_all(int fd, std::string_view bytes, Patience patience) {
 }
 
 }  // namespace
+
+/// What it shall read as stdin; nothing stands for no input at all.
+Result<Fd> ProcessTable::input_for(const std::shared_ptr<Record>& record, const Command& command) {
+  if (!command.stdin_open) return command.input.empty() && no_input_ ? Fd() : input_file(command.input);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(errno_error(errno, "make a pipe"));
+  Fd reading(ends[0]);
+  auto writing = std::make_shared<Fd>(ends[1]);
+  ::fcntl(writing->get(), F_SETFL, O_NONBLOCK);
+  const std::unique_lock lock(mutex_);
+  record->input = std::move(writing);
+  return reading;
+}
 
 Result<Answer> ProcessTable::feed(std::int64_t id, std::string_view bytes, bool close, Patience patience) {
   std::shared_ptr<Record> record;

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -26,9 +22,6 @@ using State = Record::State;
 constexpr std::size_t shown_bytes = 64 << 10;         // of a command line
 constexpr std::size_t shown_in_list_bytes = 1 << 10;  // so that a list of all fits into one answer
 constexpr std::size_t ended_memory_limit = 32 << 20;  // of what is remembered of ended processes
-// Beyond this sum of all logs a log grows only to the smaller size: a thousand floods must not fill the sandbox.
-constexpr std::size_t log_memory_budget = 128 << 20;
-constexpr std::size_t small_log = 64 << 10;
 
 Error no_process(std::int64_t id) { return {Code::not_found, "no process " + std::to_string(id), {}, {}}; }
 
@@ -39,28 +32,6 @@ void send(const Record& record, int signal) {
   const bool sent = ::kill(-record.pid, signal) == 0;
   // It may have left the group that it was started as.
   if (!sent || signal == SIGKILL) ::kill(record.pid, signal);
-}
-
-void wake(Record& record, bool ended) {
-  const std::uint64_t one = 1;
-  for (const auto& waiter : record.waiters) {
-    if (!ended && !waiter.for_output) continue;
-    const ssize_t written = ::write(waiter.event, &one, sizeof one);
-    static_cast<void>(written);  // Full means that it was woken already.
-  }
-}
-
-/// A file holds the input: no thread has to feed a pipe that the process may never read.
-Result<Fd> input_file(const std::string& input) {
-  Fd file(::memfd_create("input", MFD_CLOEXEC));
-  if (!file) return tl::unexpected(system_error("make a file for the input"));
-  for (std::size_t done = 0; done < input.size();) {
-    const auto written = ::write(file.get(), input.data() + done, input.size() - done);
-    if (written < 0) return tl::unexpected(system_error("write the input"));
-    done += static_cast<std::size_t>(written);
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
 }
 
 std::size_t memory_of(const Record& record) {
@@ -194,29 +165,6 @@ void ProcessTable::reap() {
   }
 }
 
-void ProcessTable::pump(Pipe* pipe) {
-  auto most = buffer_.size();
-  {
-    const std::unique_lock lock(mutex_);
-    if (const auto record = pipe->record.lock()) most = std::min(most, room_for(*record, pipe->stream));
-    if (most == 0) {
-      // Its end would be told of without a pause as long as the epoll knows it at all.
-      ::epoll_ctl(epoll_, EPOLL_CTL_DEL, pipe->fd.get(), nullptr);
-      pipe->watched = false;
-      return;
-    }
-  }
-  const auto got = ::read(pipe->fd.get(), buffer_.data(), most);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return close(pipe);
-  const std::unique_lock lock(mutex_);
-  const auto record = pipe->record.lock();
-  if (!record || !records_.contains(record->id)) return;  // forgotten: what it prints is taken and dropped
-  append(*record, pipe->stream, {buffer_.data(), static_cast<std::size_t>(got)});
-  wake(*record, false);
-  if (record->state == State::ended) forget_old();
-}
-
 void ProcessTable::kill_all() {
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
@@ -261,39 +209,6 @@ Status ProcessTable::run(const std::shared_ptr<Record>& record, const Command& c
   plan.err = err.get();
   plan.open_files = open_files_;
   return launch(plan, record->pid);
-}
-
-/// What it shall read as stdin; nothing stands for no input at all.
-Result<Fd> ProcessTable::input_for(const std::shared_ptr<Record>& record, const Command& command) {
-  if (!command.stdin_open) return command.input.empty() && no_input_ ? Fd() : input_file(command.input);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(system_error("make a pipe"));
-  Fd reading(ends[0]);
-  auto writing = std::make_shared<Fd>(ends[1]);
-  ::fcntl(writing->get(), F_SETFL, O_NONBLOCK);
-  const std::unique_lock lock(mutex_);
-  record->input = std::move(writing);
-  return reading;
-}
-
-/// The end to write to. The other is the main thread's from here on, also when nothing is started after all.
-Result<Fd> ProcessTable::output_pipe(const std::shared_ptr<Record>& record, int stream) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(system_error("make a pipe"));
-  Fd reading(ends[0]), writing(ends[1]);
-  ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
-  auto pipe = std::make_unique<Pipe>();
-  pipe->fd = std::move(reading);
-  pipe->stream = stream;
-  pipe->record = record;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = pipe.get();
-  const std::unique_lock lock(mutex_);
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, pipe->fd.get(), &event) != 0)
-    return tl::unexpected(system_error("watch a pipe"));
-  record->pipes[static_cast<std::size_t>(stream)] = pipe.release();
-  return writing;
 }
 
 Result<std::shared_ptr<Record>> ProcessTable::find(std::int64_t id) {
@@ -352,49 +267,6 @@ void ProcessTable::end(Record& record, int how, int status) {
   log_memory_ += record.log_memory();
   ended_.push_back(record.id);
   wake(record, true);
-}
-
-void ProcessTable::append(Record& record, int stream, std::string_view bytes) {
-  auto& log = record.logs[static_cast<std::size_t>(stream)];
-  const auto before = log.memory();
-  auto most = log_memory_ < log_memory_budget ? wire::log_limit : std::max(before, small_log);
-  // What somebody is still to take is kept in any case.
-  for (const auto* taker : record.takers)
-    most = std::max(most, static_cast<std::size_t>(log.total() - taker->taken[static_cast<std::size_t>(stream)]) +
-                              bytes.size());
-  log.append(bytes, most);
-  log_memory_ += log.memory() - before;
-}
-
-/// How much more of a stream may be read from its pipe now.
-std::size_t ProcessTable::room_for(const Record& record, int stream) const {
-  auto room = std::numeric_limits<std::size_t>::max();
-  const auto& log = record.logs[static_cast<std::size_t>(stream)];
-  const auto window = std::max(small_log, log.memory() / 2);
-  for (const auto* taker : record.takers) {
-    const auto waiting = static_cast<std::size_t>(log.total() - taker->taken[static_cast<std::size_t>(stream)]);
-    room = std::min(room, window - std::min(window, waiting));
-  }
-  return room;
-}
-
-/// Pipes that were left alone and have room again. Not for each few bytes: a turn costs more than they do.
-void ProcessTable::watch_again(Record& record) {
-  for (auto* pipe : record.pipes) {
-    if (!pipe || pipe->watched || room_for(record, pipe->stream) < small_log / 2) continue;
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = pipe;
-    pipe->watched = ::epoll_ctl(epoll_, EPOLL_CTL_ADD, pipe->fd.get(), &event) == 0;
-  }
-}
-
-void ProcessTable::close(Pipe* pipe) {
-  const std::unique_lock lock(mutex_);
-  if (const auto record = pipe->record.lock()) record->pipes[static_cast<std::size_t>(pipe->stream)] = nullptr;
-  // A child between clone and execve still holds a copy of it, which would keep it in the epoll after our close.
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, pipe->fd.get(), nullptr);
-  delete pipe;
 }
 
 void ProcessTable::forget(std::int64_t id) {

@@ -62,6 +62,9 @@ struct Record {
   std::size_t log_memory() const { return logs[0].memory() + logs[1].memory(); }
 };
 
+/// Wakes who waits for its output, and who waits for its end when it has `ended`.
+void wake(const Record& record, bool ended);
+
 /// At most `bytes` of a command line; what is left out shows as "...".
 std::vector<std::string> shortened(const std::vector<std::string>& argv, std::size_t bytes);
 
