@@ -151,7 +151,8 @@ class Streaming : public Served {
     for (const auto& trace : server_.traces_of(sandbox_.substr(4))) {
       if (!trace.starts_with("process ")) continue;
       const auto pid = std::atoi(trace.c_str() + 8);
-      if (contents("/proc/" + std::to_string(pid) + "/comm") == "mayfly-agent\n") return pid;
+      // PID 1 of its namespace, whatever it is called there.
+      if (contents("/proc/" + std::to_string(pid) + "/status").find("\t1\nNSpgid") != std::string::npos) return pid;
     }
     ADD_FAILURE() << "no agent of " << sandbox_;
     return -1;
