@@ -27,6 +27,7 @@ class Channel {
   Status send_data(std::string_view bytes);  // not empty; at most the limit of a frame
   Status send_end();
   Status send_error(const Error& error);
+  Status send_frame(std::string_view frame) { return send_bytes(frame); }
 
  private:
   Status send_bytes(std::string_view bytes);

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -25,9 +22,6 @@ using State = Record::State;
 constexpr std::size_t shown_bytes = 64 << 10;         // of a command line
 constexpr std::size_t shown_in_list_bytes = 1 << 10;  // so that a list of all fits into one answer
 constexpr std::size_t ended_memory_limit = 32 << 20;  // of what is remembered of ended processes
-// Beyond this sum of all logs a log grows only to the smaller size: a thousand floods must not fill the sandbox.
-constexpr std::size_t log_memory_budget = 128 << 20;
-constexpr std::size_t small_log = 64 << 10;
 
 Error no_process(std::int64_t id) { return {Code::not_found, "no process " + std::to_string(id), {}, {}}; }
 
@@ -38,28 +32,6 @@ void send(const Record& record, int signal) {
   const bool sent = ::kill(-record.pid, signal) == 0;
   // It may have left the group that it was started as.
   if (!sent || signal == SIGKILL) ::kill(record.pid, signal);
-}
-
-void wake(Record& record, bool ended) {
-  const std::uint64_t one = 1;
-  for (const auto& waiter : record.waiters) {
-    if (!ended && !waiter.for_output) continue;
-    const ssize_t written = ::write(waiter.event, &one, sizeof one);
-    static_cast<void>(written);  // Full means that it was woken already.
-  }
-}
-
-/// A file holds the input: no thread has to feed a pipe that the process may never read.
-Result<Fd> input_file(const std::string& input) {
-  Fd file(::memfd_create("input", MFD_CLOEXEC));
-  if (!file) return tl::unexpected(system_error("make a file for the input"));
-  for (std::size_t done = 0; done < input.size();) {
-    const auto written = ::write(file.get(), input.data() + done, input.size() - done);
-    if (written < 0) return tl::unexpected(system_error("write the input"));
-    done += static_cast<std::size_t>(written);
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
 }
 
 std::size_t memory_of(const Record& record) {
@@ -77,19 +49,21 @@ ProcessTable::ProcessTable(int epoll, Fd no_input, rlimit open_files)
       timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)),
       buffer_(64 << 10, '\0') {}
 
-Result<std::int64_t> ProcessTable::start(const Command& command) {
-  const auto record = TRY(enter(command));
+Result<std::int64_t> ProcessTable::start(const Command& command) { return TRY(launch_new(command, nullptr))->id; }
+
+Result<std::shared_ptr<Record>> ProcessTable::launch_new(const Command& command, const Taker* taker) {
+  auto record = TRY(enter(command, taker));
   const auto started = run(record, command);
   const std::unique_lock lock(mutex_);
   if (!started) {
     forget(record->id);
     return tl::unexpected(started.error());
   }
-  if (record->state == State::ended) return record->id;
+  if (record->state == State::ended) return record;
   record->state = State::running;
   if (command.timeout_us >= 0) record->overdue_us = record->started_us + command.timeout_us;
   set_timer();
-  return record->id;
+  return record;
 }
 
 Result<std::int64_t> ProcessTable::start_once(const std::string& token, const Command& command) {
@@ -204,18 +178,6 @@ void ProcessTable::reap() {
   }
 }
 
-void ProcessTable::pump(Pipe* pipe) {
-  const auto got = ::read(pipe->fd.get(), buffer_.data(), buffer_.size());
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return close(pipe);
-  const std::unique_lock lock(mutex_);
-  const auto record = pipe->record.lock();
-  if (!record || !records_.contains(record->id)) return;  // forgotten: what it prints is taken and dropped
-  append(*record, pipe->stream, {buffer_.data(), static_cast<std::size_t>(got)});
-  wake(*record, false);
-  if (record->state == State::ended) forget_old();
-}
-
 void ProcessTable::kill_all() {
   if (::getpid() == 1) {
     ::kill(-1, SIGKILL);
@@ -227,7 +189,7 @@ void ProcessTable::kill_all() {
 }
 
 /// Takes an id and, until it ends, the name.
-Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command) {
+Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command, const Taker* taker) {
   const std::unique_lock lock(mutex_);
   std::size_t alive = 0;
   for (const auto& [id, record] : records_) {
@@ -242,12 +204,13 @@ Result<std::shared_ptr<Record>> ProcessTable::enter(const Command& command) {
   record->name = command.name;
   record->argv = shortened(command.argv, shown_bytes);
   record->started_us = now_us();
+  if (taker) record->takers.push_back(taker);
   records_.emplace(record->id, record);
   return record;
 }
 
 Status ProcessTable::run(const std::shared_ptr<Record>& record, const Command& command) {
-  const auto input = command.input.empty() && no_input_ ? Fd() : TRY(input_file(command.input));
+  const auto input = TRY(input_for(record, command));
   const auto out = TRY(output_pipe(record, 0));
   const auto err = TRY(output_pipe(record, 1));
   Launch plan;
@@ -259,26 +222,6 @@ Status ProcessTable::run(const std::shared_ptr<Record>& record, const Command& c
   plan.err = err.get();
   plan.open_files = open_files_;
   return launch(plan, record->pid);
-}
-
-/// The end to write to. The other is the main thread's from here on, also when nothing is started after all.
-Result<Fd> ProcessTable::output_pipe(const std::shared_ptr<Record>& record, int stream) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(system_error("make a pipe"));
-  Fd reading(ends[0]), writing(ends[1]);
-  ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
-  auto pipe = std::make_unique<Pipe>();
-  pipe->fd = std::move(reading);
-  pipe->stream = stream;
-  pipe->record = record;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = pipe.get();
-  const std::unique_lock lock(mutex_);
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, pipe->fd.get(), &event) != 0)
-    return tl::unexpected(system_error("watch a pipe"));
-  record->pipes[static_cast<std::size_t>(stream)] = pipe.release();
-  return writing;
 }
 
 Result<std::shared_ptr<Record>> ProcessTable::find(std::int64_t id) {
@@ -326,6 +269,8 @@ void ProcessTable::end(Record& record, int how, int status) {
       waiting -= static_cast<int>(got);
     }
   }
+  record.at_end = {record.logs[0].total(), record.logs[1].total()};
+  record.input.reset();
   record.signal = how == CLD_EXITED ? 0 : status;
   record.exit_code = how == CLD_EXITED ? status : 128 + status;
   record.ended_us = now_us();
@@ -335,21 +280,6 @@ void ProcessTable::end(Record& record, int how, int status) {
   log_memory_ += record.log_memory();
   ended_.push_back(record.id);
   wake(record, true);
-}
-
-void ProcessTable::append(Record& record, int stream, std::string_view bytes) {
-  auto& log = record.logs[static_cast<std::size_t>(stream)];
-  const auto before = log.memory();
-  log.append(bytes, log_memory_ < log_memory_budget ? wire::log_limit : std::max(before, small_log));
-  log_memory_ += log.memory() - before;
-}
-
-void ProcessTable::close(Pipe* pipe) {
-  const std::unique_lock lock(mutex_);
-  if (const auto record = pipe->record.lock()) record->pipes[static_cast<std::size_t>(pipe->stream)] = nullptr;
-  // A child between clone and execve still holds a copy of it, which would keep it in the epoll after our close.
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, pipe->fd.get(), nullptr);
-  delete pipe;
 }
 
 void ProcessTable::forget(std::int64_t id) {

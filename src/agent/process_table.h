@@ -28,6 +28,7 @@ struct Command {
   std::string input;
   std::string name;
   std::int64_t timeout_us = -1;  // negative: none
+  bool stdin_open = false;       // fed later, instead of `input`
 };
 
 /// How long a caller waits: until an instant, or until it hangs up (Code::unavailable).
@@ -37,6 +38,8 @@ struct Patience {
 };
 
 class ProcessTable {
+  friend class Follower;
+
  public:
   /// `epoll` gets the pipes, each with its Pipe as data. A process without input reads `no_input`; `open_files` is
   /// the limit that processes get.
@@ -57,6 +60,9 @@ class ProcessTable {
   /// A piece of a log, once there is one after `offset`, the process has ended or patience is over.
   Result<Answer> log(std::int64_t id, int stream, std::int64_t offset, std::size_t limit, Patience patience);
   Status signal(std::int64_t id, int signal);
+  /// Gives it bytes on its stdin until it has them all or patience is over, and then the end of them if so wished:
+  /// how many it took, and whether its stdin is closed now. conflict: stdin_not_open, stdin_closed, stdin_busy.
+  Result<Answer> feed(std::int64_t id, std::string_view bytes, bool close, Patience patience);
 
   int timer() const { return timer_.get(); }  // readable when something is overdue
   void kill_overdue();
@@ -65,14 +71,18 @@ class ProcessTable {
   void kill_all();
 
  private:
-  Result<std::shared_ptr<Record>> enter(const Command& command);
+  Result<std::shared_ptr<Record>> launch_new(const Command& command, const Taker* taker);
+  Result<std::shared_ptr<Record>> enter(const Command& command, const Taker* taker);
   Status run(const std::shared_ptr<Record>& record, const Command& command);
+  Result<Fd> input_for(const std::shared_ptr<Record>& record, const Command& command);
   Result<Fd> output_pipe(const std::shared_ptr<Record>& record, int stream);
   Result<std::shared_ptr<Record>> find(std::int64_t id);
   Status await(const std::shared_ptr<Record>& record, int stream, std::int64_t offset, Patience patience,
                std::unique_lock<std::mutex>& lock);
   void end(Record& record, int how, int status);
   void append(Record& record, int stream, std::string_view bytes);
+  std::size_t room_for(const Record& record, int stream) const;
+  void watch_again(Record& record);
   void close(Pipe* pipe);
   void forget(std::int64_t id);
   void forget_old();

@@ -6,6 +6,15 @@
 
 namespace mayfly::agent {
 
+void wake(const Record& record, bool ended) {
+  const std::uint64_t one = 1;
+  for (const auto& waiter : record.waiters) {
+    if (!ended && !waiter.for_output) continue;
+    const ssize_t written = ::write(waiter.event, &one, sizeof one);
+    static_cast<void>(written);  // Full means that it was woken already.
+  }
+}
+
 std::vector<std::string> shortened(const std::vector<std::string>& argv, std::size_t bytes) {
   std::vector<std::string> kept;
   for (const auto& argument : argv) {

@@ -22,6 +22,7 @@ struct Record;
 struct Pipe {
   Fd fd;
   int stream = 0;  // 0 out, 1 err
+  bool watched = true;  // false: nobody reads it, so that the process waits
   std::weak_ptr<Record> record;
 };
 
@@ -29,6 +30,11 @@ struct Pipe {
 struct Waiter {
   int event = -1;
   bool for_output = false;  // and not only for the end
+};
+
+/// Somebody takes all that a process prints, however slowly: until then the process waits with printing more.
+struct Taker {
+  std::array<std::int64_t, 2> taken{};  // bytes of out and of err
 };
 
 struct Record {
@@ -49,9 +55,16 @@ struct Record {
   std::array<Ring, 2> logs;      // out, err
   std::array<Pipe*, 2> pipes{};  // null once they are at their end
   std::vector<Waiter> waiters;
+  std::vector<const Taker*> takers;
+  std::array<std::int64_t, 2> at_end{};  // how much it had printed when it ended
+  std::shared_ptr<Fd> input;             // the end of its stdin that is written to, while that is open
+  bool being_fed = false;                // somebody writes to it
 
   std::size_t log_memory() const { return logs[0].memory() + logs[1].memory(); }
 };
+
+/// Wakes who waits for its output, and who waits for its end when it has `ended`.
+void wake(const Record& record, bool ended);
 
 /// At most `bytes` of a command line; what is left out shows as "...".
 std::vector<std::string> shortened(const std::vector<std::string>& argv, std::size_t bytes);

@@ -6,6 +6,7 @@
 #include "agent/clock.h"
 #include "agent/content.h"
 #include "agent/files.h"
+#include "agent/follower.h"
 
 namespace mayfly::agent {
 
@@ -47,9 +48,10 @@ Result<Command> read_command(Reader& from) {
 /// A place among those who wait. Who only asks needs none.
 class WaitingPlace {
  public:
-  WaitingPlace(std::atomic<int>& taken, Patience patience) : taken_(taken), needed_(patience.until_us > now_us()) {
+  WaitingPlace(std::atomic<int>& taken, bool needed) : taken_(taken), needed_(needed) {
     if (needed_) free_ = ++taken_ <= waiting_limit;
   }
+  WaitingPlace(std::atomic<int>& taken, Patience patience) : WaitingPlace(taken, patience.until_us > now_us()) {}
   ~WaitingPlace() {
     if (needed_) --taken_;
   }
@@ -92,6 +94,8 @@ class Session {
     Reader fields(frame.body);
     if (frame.header.operation == Operation::read) return read(fields);
     if (frame.header.operation == Operation::write) return write(fields);
+    if (frame.header.operation == Operation::attach) return attach(fields);
+    if (frame.header.operation == Operation::follow) return follow(fields);
     auto answer = perform(frame.header.operation, fields);
     return (answer ? channel_.send(std::move(*answer)) : channel_.send_error(answer.error())).has_value();
   }
@@ -107,6 +111,8 @@ class Session {
       case Operation::signal: return signal(fields);
       case Operation::log: return log(fields);
       case Operation::run_once: return run_once(fields);
+      case Operation::run_open: return run_open(fields);
+      case Operation::feed: return feed(fields);
       case Operation::stat: return stat_entry(TRY(path_only(fields)));
       case Operation::list: return list_folder(TRY(path_only(fields)));
       case Operation::tree: return list_tree(TRY(path_only(fields)));
@@ -116,6 +122,8 @@ class Session {
       case Operation::let_sleep: return let_sleep(fields);
       case Operation::holding: return holding(fields);
       case Operation::none:
+      case Operation::attach:
+      case Operation::follow:
       case Operation::read:
       case Operation::write: break;
     }
@@ -153,6 +161,29 @@ class Session {
     const WaitingPlace place(shared_.waiting, patience);
     TRY(place.check());
     return shared_.processes.wait(TRY(shared_.processes.start_once(token, command)), patience);
+  }
+
+  Result<Answer> run_open(Reader& fields) {
+    const auto token = fields.text(name_limit);
+    auto command = TRY(read_command(fields));
+    const auto patience = patience_of(fields);
+    TRY(fields.end("run_open"));
+    command.stdin_open = true;
+    const WaitingPlace place(shared_.waiting, patience);
+    TRY(place.check());
+    auto& table = shared_.processes;
+    return table.wait(token.empty() ? TRY(table.start(command)) : TRY(table.start_once(token, command)), patience);
+  }
+
+  Result<Answer> feed(Reader& fields) {
+    const auto id = fields.integer();
+    const auto patience = patience_of(fields);
+    const auto close = fields.boolean();
+    const auto bytes = fields.text(wire::body_limit);
+    TRY(fields.end("feed"));
+    const WaitingPlace place(shared_.waiting, patience);
+    TRY(place.check());
+    return shared_.processes.feed(id, bytes, close, patience);
   }
 
   Result<Answer> processes(Reader& fields) {
@@ -231,6 +262,44 @@ class Session {
     TRY(fields.end("remove"));
     TRY(remove_entry(path, recursive));
     return Answer();
+  }
+
+  bool attach(Reader& fields) {
+    auto command = read_command(fields);
+    if (command) command->stdin_open = fields.boolean();
+    Follower follower(shared_.processes);
+    return pass_on(follower, [&]() -> Result<Answer> {
+      if (!command) return tl::unexpected(command.error());
+      TRY(fields.end("attach"));
+      return follower.start(*command);
+    });
+  }
+
+  bool follow(Reader& fields) {
+    const auto id = fields.integer();
+    Follower::View view;
+    for (auto& shown : view.streams) shown = fields.boolean();
+    for (auto& offset : view.from) offset = fields.integer(0);
+    Follower follower(shared_.processes);
+    return pass_on(follower, [&]() -> Result<Answer> {
+      TRY(fields.end("follow"));
+      return follower.join(id, view);
+    });
+  }
+
+  /// The news of a process to its end. Our caller reads as fast as it likes.
+  template <class Begin>
+  bool pass_on(Follower& follower, Begin begin) {
+    const WaitingPlace place(shared_.waiting, true);
+    const auto free = place.check();
+    auto process = free ? begin() : tl::unexpected(free.error());
+    if (!process) return channel_.send_error(process.error()).has_value();
+    if (!channel_.send(std::move(*process))) return false;
+    while (!follower.over()) {
+      const auto news = follower.next(channel_.socket());
+      if (!news || !channel_.send_frame(*news)) return false;
+    }
+    return channel_.send_end().has_value();
   }
 
   bool read(Reader& fields) {

@@ -4,6 +4,20 @@ namespace mayfly {
 
 namespace {
 
+/// A process that keeps its sandbox awake while it is followed.
+class HeldProcess : public ProcessStream {
+ public:
+  HeldProcess(std::unique_ptr<ProcessStream> real, std::shared_ptr<void> held)
+      : held_(std::move(held)), real_(std::move(real)) {}
+  const Process& process() const override { return real_->process(); }
+  Result<ProcessNews> next(Duration patience) override { return real_->next(patience); }
+  void cancel() override { real_->cancel(); }
+
+ private:
+  std::shared_ptr<void> held_;      // dropped after the stream
+  std::unique_ptr<ProcessStream> real_;
+};
+
 /// A file that keeps its sandbox awake while it is read.
 class HeldSource : public Source {
  public:
@@ -91,6 +105,25 @@ Result<LogPiece> AwakeAgent::log(const Incarnation& to, std::int64_t id, LogStre
                                  std::int64_t limit, Duration wait) {
   const auto held = TRY(standby_.awake(to));
   return real_.log(to, id, stream, offset, limit, wait);
+}
+
+Result<std::unique_ptr<ProcessStream>> AwakeAgent::attach(const Incarnation& to, const Command& command) {
+  auto held = TRY(standby_.awake(to));
+  auto stream = TRY(real_.attach(to, command));
+  if (!command.keep_awake) (void)real_.let_sleep(to, stream->process().id);
+  return std::make_unique<HeldProcess>(std::move(stream), std::move(held));
+}
+
+Result<std::unique_ptr<ProcessStream>> AwakeAgent::follow(const Incarnation& to, std::int64_t id,
+                                                          const LogView& view) {
+  auto held = TRY(standby_.awake(to));
+  return std::make_unique<HeldProcess>(TRY(real_.follow(to, id, view)), std::move(held));
+}
+
+Result<Fed> AwakeAgent::feed(const Incarnation& to, std::int64_t id, std::string_view bytes, bool close,
+                             Duration patience) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.feed(to, id, bytes, close, patience);
 }
 
 Result<FileInfo> AwakeAgent::stat(const Incarnation& to, const std::string& path) {

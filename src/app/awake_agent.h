@@ -25,6 +25,10 @@ class AwakeAgent : public Agent {
   Status signal(const Incarnation& to, std::int64_t id, int signal) override;
   Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
                        std::int64_t limit, Duration wait) override;
+  Result<std::unique_ptr<ProcessStream>> attach(const Incarnation& to, const Command& command) override;
+  Result<std::unique_ptr<ProcessStream>> follow(const Incarnation& to, std::int64_t id, const LogView& view) override;
+  Result<Fed> feed(const Incarnation& to, std::int64_t id, std::string_view bytes, bool close,
+                   Duration patience) override;
 
   Result<FileInfo> stat(const Incarnation& to, const std::string& path) override;
   Result<FileList> list(const Incarnation& to, const std::string& path) override;

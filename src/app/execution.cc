@@ -1,5 +1,7 @@
 #include "app/execution.h"
 
+#include <future>
+
 namespace mayfly {
 
 namespace {
@@ -21,6 +23,34 @@ void with_defaults(Command& command, const SandboxSpec& spec) {
   if (command.cwd.empty()) command.cwd = spec.workdir;
   for (const auto& [key, value] : spec.env) command.env.emplace(key, value);
 }
+
+bool on_its_way(State state) {
+  return state == State::requested || state == State::starting || state == State::resuming;
+}
+
+Error server_stops() {
+  return {Code::unavailable, "the server is stopping; a command that has begun goes on in its sandbox", "stopping", {}};
+}
+
+/// A stream that holds what it stands for, and tells why it breaks off.
+class TellingStream final : public ProcessStream {
+ public:
+  TellingStream(std::unique_ptr<ProcessStream> stream, std::shared_ptr<void> held, std::function<Error(Error)> tell,
+                std::shared_ptr<Streams::Place> place)
+      : stream_(std::move(stream)), held_(std::move(held)), tell_(std::move(tell)), place_(std::move(place)) {
+    place_->on_stop([this] { stream_->cancel(); });
+  }
+
+  const Process& process() const override { return stream_->process(); }
+  Result<ProcessNews> next(Duration patience) override { return stream_->next(patience).map_error(tell_); }
+  void cancel() override { stream_->cancel(); }
+
+ private:
+  const std::unique_ptr<ProcessStream> stream_;
+  const std::shared_ptr<void> held_;
+  const std::function<Error(Error)> tell_;
+  const std::shared_ptr<Streams::Place> place_;   // given back first: it may call us until then
+};
 
 Error forgotten(const Outcome& outcome) {
   return {Code::not_found,
@@ -54,8 +84,7 @@ void Execution::run_first(const Caller& caller, const std::string& id_or_name, C
                           Then then, const Once& once) {
   const auto sandbox = sandboxes_.get(caller, id_or_name);
   if (!sandbox) return then(tl::unexpected(sandbox.error()));
-  const auto state = sandbox->resource.state;
-  if (state != State::requested && state != State::starting && state != State::resuming)
+  if (!on_its_way(sandbox->resource.state))
     return run_in(caller, *sandbox, std::move(command), wait, std::move(then), once);
   sandboxes_.when_settled(caller, sandbox->resource.id, start_patience,
                           [this, caller, command = std::move(command), wait, then = std::move(then),
@@ -67,6 +96,7 @@ void Execution::run_first(const Caller& caller, const std::string& id_or_name, C
 
 void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
                        const Once& once) {
+  if (streams_.stopping()) return then(tl::unexpected(server_stops()));
   if (auto fine = running(sandbox); !fine) return then(tl::unexpected(fine.error()));
   if (once) {
     const auto begun = idempotency_.begin(once, sandbox);
@@ -110,7 +140,7 @@ Execution::Then Execution::explaining(const Caller& caller, const Sandbox& sandb
   auto held = activity_.hold(sandbox.resource.id, Activity::exec);
   return [this, caller, sandbox, held = std::move(held), then = std::move(then)](Result<RunResult> result) {
     if (result) return then(std::move(result));
-    if (result.error().code == Code::unavailable) agent_missed();
+    if (result.error().code == Code::unavailable && result.error().reason != "stopping") agent_missed();
     then(tl::unexpected(why_cut_off(caller, sandbox, std::move(result).error())));
   };
 }
@@ -128,6 +158,51 @@ Error Execution::why_cut_off(const Caller& caller, const Sandbox& sandbox, Error
             "disk_limit", {}};
   const std::string state(name(now->resource.state));
   return {Code::conflict, who + " is " + state + ": its state changed while the command ran", "state_" + state, {}};
+}
+
+Result<std::unique_ptr<ProcessStream>> Execution::attach(const Caller& caller, const std::string& id_or_name,
+                                                         Command command) {
+  TRY(require(caller, Role::member));
+  auto sandbox = TRY(sandboxes_.get(caller, id_or_name));
+  auto place = TRY(streams_.take(caller));
+  if (on_its_way(sandbox.resource.state)) sandbox = TRY(settled(caller, sandbox.resource.id));
+  if (streams_.stopping()) return tl::unexpected(server_stops());
+  TRY(running(sandbox));
+  with_defaults(command, sandbox.spec);
+  auto held = activity_.hold(sandbox.resource.id, Activity::exec);
+  auto stream = agent_.attach(incarnation_of(sandbox, installation_), command);
+  if (stream) return telling(caller, sandbox, std::move(*stream), std::move(place), std::move(held));
+  if (stream.error().code == Code::unavailable) agent_missed();
+  return tl::unexpected(why_cut_off(caller, sandbox, std::move(stream).error()));
+}
+
+Result<std::unique_ptr<ProcessStream>> Execution::follow(const Caller& caller, const std::string& id_or_name,
+                                                         std::int64_t process, const LogView& view) {
+  const auto sandbox = TRY(sandboxes_.get(caller, id_or_name));
+  TRY(running(sandbox));
+  auto place = TRY(streams_.take(caller));
+  auto stream = TRY(agent_.follow(incarnation_of(sandbox, installation_), process, view));
+  return telling(caller, sandbox, std::move(stream), std::move(place), nullptr);
+}
+
+std::unique_ptr<ProcessStream> Execution::telling(const Caller& caller, const Sandbox& sandbox,
+                                                  std::unique_ptr<ProcessStream> stream,
+                                                  std::shared_ptr<Streams::Place> place, std::shared_ptr<void> held) {
+  const auto tell = [this, caller, sandbox](Error met) {
+    if (streams_.stopping()) return server_stops();
+    if (met.code == Code::unavailable) agent_missed();
+    return why_cut_off(caller, sandbox, std::move(met));
+  };
+  return std::make_unique<TellingStream>(std::move(stream), std::move(held), tell, std::move(place));
+}
+
+/// Waits on this thread, which is one that streams have.
+Result<Sandbox> Execution::settled(const Caller& caller, const ResourceId& id) {
+  const auto answer = std::make_shared<std::promise<Result<Sandbox>>>();
+  auto comes = answer->get_future();
+  sandboxes_.when_settled(caller, id, start_patience,
+                          [answer](Result<Sandbox> sandbox) { answer->set_value(std::move(sandbox)); });
+  return comes.get();
 }
 
 Result<Incarnation> Execution::use(const Caller& caller, const std::string& id_or_name, Activity by) {

@@ -4,6 +4,7 @@
 #include "app/activity.h"
 #include "app/idempotency.h"
 #include "app/sandboxes.h"
+#include "app/streams.h"
 #include "ports/agent.h"
 
 namespace mayfly {
@@ -23,12 +24,21 @@ class Execution {
   void run(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
            std::function<void(Result<RunResult>)> then, const Once& once = {});
 
+  /// Runs a command whose output goes to the caller alone as fast as it is read, and waits for it. A sandbox that is
+  /// starting is waited for, on this thread. The stream counts as use while it is held; it says why it ends early as
+  /// `run` does, and unavailable, stopping, when the server is about to stop. The process goes on in each case.
+  Result<std::unique_ptr<ProcessStream>> attach(const Caller& caller, const std::string& id_or_name, Command command);
+  /// Looks on at a process that was started before, which is no use.
+  Result<std::unique_ptr<ProcessStream>> follow(const Caller& caller, const std::string& id_or_name,
+                                                std::int64_t process, const LogView& view);
+
   /// The incarnation to ask, for a use of this kind. conflict unless it is running.
   Result<Incarnation> use(const Caller& caller, const std::string& id_or_name, Activity by);
   /// The same for looking on, which keeps nothing alive and is open to readers.
   Result<Incarnation> look(const Caller& caller, const std::string& id_or_name);
 
   Agent& agent() { return agent_; }
+  Streams& streams() { return streams_; }
 
   /// Called when an agent that should be there is not: the host should be looked at now, not at the next period.
   std::function<void()> agent_missed = [] {};
@@ -42,6 +52,10 @@ class Execution {
   void run_once(const Caller& caller, const Outcome& outcome, Command command, Duration wait, Then then,
                 const Once& once);
   Then explaining(const Caller& caller, const Sandbox& sandbox, Then then);
+  Result<Sandbox> settled(const Caller& caller, const ResourceId& id);
+  std::unique_ptr<ProcessStream> telling(const Caller& caller, const Sandbox& sandbox,
+                                         std::unique_ptr<ProcessStream> stream, std::shared_ptr<Streams::Place> place,
+                                         std::shared_ptr<void> held);
   Error why_cut_off(const Caller& caller, const Sandbox& sandbox, Error met);
 
   Sandboxes& sandboxes_;
@@ -49,6 +63,7 @@ class Execution {
   ActivityLog& activity_;
   Idempotency& idempotency_;
   const Installation& installation_;
+  Streams streams_;
 };
 
 }  // namespace mayfly

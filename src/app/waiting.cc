@@ -7,7 +7,8 @@ namespace mayfly {
 void Waiting::park(const ResourceId& id, Time deadline, Look look) {
   {
     std::lock_guard guard(mutex_);
-    parked_.emplace(id, std::make_shared<Parked>(Parked{deadline, std::move(look)}));
+    parked_.emplace(id, std::make_shared<Parked>(Parked{.deadline = deadline, .look = std::move(look),
+                                                        .last = stopped_}));
   }
   // It may have settled between the caller's own look and this entry.
   settled({id});
@@ -72,6 +73,14 @@ std::optional<Time> Waiting::run_once(Time now) {
   }
   for (const auto& [id, entry] : due) look(id, entry);
   return next;
+}
+
+void Waiting::stop() {
+  {
+    std::lock_guard guard(mutex_);
+    stopped_ = true;
+  }
+  (void)run_once(Time::max());
 }
 
 std::size_t Waiting::size() const {

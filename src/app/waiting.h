@@ -31,6 +31,9 @@ class Waiting {
   /// Ends those whose deadline has come; tells the next one.
   std::optional<Time> run_once(Time now);
 
+  /// As if each deadline had come, those of callers yet to park included: the server is about to stop.
+  void stop();
+
   std::size_t size() const;
 
  private:
@@ -47,6 +50,7 @@ class Waiting {
   Post post_;
   mutable std::mutex mutex_;
   std::multimap<ResourceId, Entry> parked_;
+  bool stopped_ = false;
 };
 
 }  // namespace mayfly

@@ -85,9 +85,13 @@ std::string path_to(std::string_view base, const std::vector<std::string>& segme
 
 ApiClient::ApiClient(Target target) : target_(std::move(target)), client_(target_.url, headers_for(target_)) {}
 
+Result<http::Response> ApiClient::ask(std::string_view what, const http::ClientRequest& request) {
+  return client_.call(request).map_error([&](Error error) { return in_attempt(what, std::move(error)); });
+}
+
 Result<http::Response> ApiClient::call(std::string_view what, const http::ClientRequest& request) {
-  auto response = client_.call(request);
-  if (!response) return tl::unexpected(in_attempt(what, std::move(response).error()));
+  auto response = ask(what, request);
+  if (!response) return response;
   if (response->status / 100 == 2) return response;
   return tl::unexpected(in_context("cannot " + std::string(what), refusal(*response)));
 }

@@ -44,6 +44,8 @@ class ApiClient {
   Result<Answer> get(std::string_view what, const std::string& path);
   Result<Answer> send(std::string_view what, const std::string& method, const std::string& path,
                       const json::object& body = {}, std::chrono::milliseconds timeout = std::chrono::seconds(90));
+  /// Whatever the request says and whatever is answered.
+  Result<http::Response> ask(std::string_view what, const http::ClientRequest& request);
   /// Whatever the request says; only refusals are looked at.
   Result<http::Response> call(std::string_view what, const http::ClientRequest& request);
 

@@ -1,42 +1,21 @@
 #include "cli/attached.h"
 
 #include <cstdio>
-#include <future>
 #include <random>
-#include <thread>
 
 #include "cli/answer.h"
+#include "cli/failure.h"
+#include "cli/feeder.h"
+#include "json/bytes.h"
 
 namespace mayfly::cli {
 
 namespace {
 
-// What ends sooner is answered by one call, output and all; what runs on is followed.
-constexpr std::chrono::milliseconds quick{300};
-constexpr std::chrono::milliseconds between_looks{100};
-constexpr int longest_wait = 3600;                              // seconds, the most the server grants
 constexpr std::chrono::milliseconds no_timeout{0};
 constexpr std::chrono::seconds farewell_timeout{10};
-constexpr std::string_view replacement = "\xef\xbf\xbd";
 
 std::string processes_path(const std::string& sandbox) { return path_to("/v1/sandboxes", {sandbox, "processes"}); }
-
-std::string log_path(const std::string& sandbox, const std::string& process, bool from_stderr, bool follow) {
-  return path_to(processes_path(sandbox), {process, "logs"},
-                 {{"stream", from_stderr ? "stderr" : "stdout"}, {"follow", follow ? "true" : "false"}});
-}
-
-/// The call that waits for the end. Its thread is let go rather than joined: when the reader of the output leaves,
-/// nobody waits for a command that may take an hour to die.
-std::shared_future<Result<Answer>> begin(const Target& target, const std::string& sandbox, const json::object& body) {
-  std::packaged_task<Result<Answer>()> task([target, sandbox, body] {
-    return ApiClient(target).send("run a command in " + sandbox, "POST", path_to("/v1/sandboxes", {sandbox, "exec"}),
-                                  body, no_timeout);
-  });
-  auto answer = task.get_future().share();
-  std::thread(std::move(task)).detach();
-  return answer;
-}
 
 std::string id_of_named(ApiClient& api, const std::string& sandbox, const std::string& name) {
   const auto answer = api.get("list processes", processes_path(sandbox));
@@ -48,45 +27,84 @@ std::string id_of_named(ApiClient& api, const std::string& sandbox, const std::s
   return {};
 }
 
-struct Followed {
-  Status status;
-  std::uint64_t bytes = 0;
+/// The records of a process as they come: output goes where it belongs, the rest is remembered.
+class Listener {
+ public:
+  Listener(Session& session, std::function<void(const json::object&)> started)
+      : session_(session), started_(std::move(started)) {}
+
+  /// False: nobody reads on.
+  bool take(std::string_view piece) {
+    line_ += piece;
+    std::size_t from = 0;
+    for (auto end = line_.find('\n'); end != line_.npos; end = line_.find('\n', from)) {
+      if (!take_record(std::string_view(line_).substr(from, end - from))) return false;
+      from = end + 1;
+    }
+    line_.erase(0, from);
+    return true;
+  }
+
+  bool reader_left() const { return session_.out.error() != 0 || session_.err.error() != 0; }
+
+  /// The process as it ended, and what is missing of its output.
+  Result<json::object> ended() {
+    if (trouble_) return tl::unexpected(*trouble_);
+    if (!exit_) return fail(Code::unavailable, "the output broke off before the end of the command", "cut_off");
+    tell_dropped("stdout", dropped_[0]);
+    tell_dropped("stderr", dropped_[1]);
+    return std::move(*exit_);
+  }
+
+ private:
+  bool take_record(std::string_view text) {
+    const auto parsed = json::parse(std::string(text));
+    if (!parsed || !parsed->is_object()) return true;
+    const auto& record = parsed->get_object();
+    const auto type = text_at(record, "type");
+    if (type == "stdout") return session_.out.write(bytes_of(record));
+    if (type == "stderr") return session_.err.write(bytes_of(record));
+    if (type == "dropped") dropped_[text_at(record, "stream") == "stderr"] += number_at(record, "bytes").value_or(0);
+    if (type == "started" && started_) started_(object_at(record, "process"));
+    if (type == "exit") exit_ = record;
+    if (type == "error") {
+      const auto& problem = object_at(record, "problem");
+      http::Response response;
+      response.status = static_cast<int>(number_at(problem, "status").value_or(500));
+      response.body = boost::json::serialize(problem);
+      trouble_ = refusal(response);
+    }
+    return true;
+  }
+
+  static std::string bytes_of(const json::object& record) {
+    if (record.contains("data")) return text_at(record, "data");
+    return json::from_base64(text_at(record, "data_base64")).value_or("");
+  }
+
+  void tell_dropped(const char* stream, double dropped) {
+    if (dropped <= 0) return;
+    (*exit_)[std::string(stream) + "_dropped"] = dropped;
+    note(session_, bytes(dropped) + " of " + stream + " are missing: only the newest MiB is kept for who comes late");
+  }
+
+  Session& session_;
+  const std::function<void(const json::object&)> started_;
+  std::string line_;
+  double dropped_[2] = {0, 0};
+  std::optional<json::object> exit_;
+  std::optional<Error> trouble_;
 };
 
-Followed follow(const Target& target, const std::string& sandbox, const std::string& process, bool from_stderr,
-                Output& to) {
-  Followed followed;
-  http::ClientRequest request{.path = log_path(sandbox, process, from_stderr, true), .timeout = no_timeout};
-  request.download = [&](std::string_view piece) {
-    followed.bytes += piece.size();
-    return to.write(piece);
-  };
-  const auto response = ApiClient(target).call("follow the output", request);
-  if (!response) followed.status = tl::unexpected(response.error());
-  return followed;
-}
-
-void tell_dropped(Session& session, json::object& process, const char* stream, double dropped) {
-  if (dropped <= 0) return;
-  process[std::string(stream) + "_dropped"] = dropped;
-  note(session, bytes(dropped) + " of " + stream +
-                    " are missing: only the newest MiB is kept. Write so much to a file, and fetch it with mayfly cp");
-}
-
-/// The whole answer is here; only what JSON could not carry is asked for again.
-json::object finish(Session& session, const std::string& sandbox, Answer answer) {
-  for (const bool from_stderr : {false, true}) {
-    const char* stream = from_stderr ? "stderr" : "stdout";
-    auto& to = from_stderr ? session.err : session.out;
-    auto text = text_at(answer.body, stream);
-    if (text.find(replacement) != std::string::npos) {
-      const auto path = log_path(sandbox, text_at(answer.body, "id"), from_stderr, false);
-      if (const auto raw = session.api.call("read the output", {.path = path})) text = raw->body;
-    }
-    to.write(text);
-    tell_dropped(session, answer.body, stream, number_at(answer.body, std::string(stream) + "_dropped").value_or(0));
-  }
-  return answer.body;
+/// Nothing to show when the reader of the output has left.
+Result<json::object> listen(Session& session, const std::string& what, http::ClientRequest request,
+                            Listener& listener) {
+  request.headers.emplace_back("Accept", "application/x-ndjson");
+  request.timeout = no_timeout;
+  request.download = [&](std::string_view piece) { return listener.take(piece); };
+  TRY(session.api.call(what, request));
+  if (listener.reader_left()) return json::object{};
+  return listener.ended().map_error([&](Error error) { return in_context("cannot " + what, std::move(error)); });
 }
 
 }  // namespace
@@ -107,37 +125,25 @@ void signal_named(const Target& target, const std::string& sandbox, const std::s
   (void)api.send("signal it", "DELETE", path, {}, farewell_timeout);
 }
 
-Result<json::object> run_attached(Session& session, const std::string& sandbox, json::object body) {
-  const auto name = text_at(body, "name");
-  body["wait"] = true;
-  body["wait_seconds"] = longest_wait;
-  const auto& target = session.api.target();
-  const auto answer = begin(target, sandbox, body);
-  const auto is_here = [&](std::chrono::milliseconds patience) {
-    return answer.wait_for(patience) == std::future_status::ready;
-  };
+Result<json::object> run_attached(Session& session, const std::string& sandbox, const json::object& body) {
+  Feeder feeder;
+  Listener listener(session, [&](const json::object& process) {
+    if (flag_at(body, "stdin_open"))
+      feeder.start(session.api.target(), path_to(processes_path(sandbox), {text_at(process, "id"), "stdin"}));
+  });
+  http::ClientRequest request{.method = "POST", .path = path_to("/v1/sandboxes", {sandbox, "exec"})};
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = boost::json::serialize(body);
+  auto ended = listen(session, "run a command in " + sandbox, std::move(request), listener);
+  if (listener.reader_left()) signal_named(session.api.target(), sandbox, text_at(body, "name"), "TERM");
+  return ended;
+}
 
-  std::string id;
-  for (auto patience = quick; id.empty() && !is_here(patience); patience = between_looks)
-    id = id_of_named(session.api, sandbox, name);
-  if (id.empty()) return finish(session, sandbox, TRY(answer.get()));
-
-  Followed err;
-  std::thread other([&] { err = follow(target, sandbox, id, true, session.err); });
-  const auto out = follow(target, sandbox, id, false, session.out);
-  const bool reader_left = session.out.error() != 0 || session.err.error() != 0;
-  if (reader_left) signal_named(target, sandbox, name, "TERM");
-  other.join();
-  if (reader_left) return json::object{};
-  // A log that breaks off has the same reason as the call that waits, which tells it better.
-  if (!out.status || !err.status) TRY(answer.get());
-  TRY(out.status);
-  TRY(err.status);
-
-  auto ended = TRY(session.api.get("get process " + id, path_to(processes_path(sandbox), {id})));
-  tell_dropped(session, ended.body, "stdout", number_at(ended.body, "stdout_bytes").value_or(0) - double(out.bytes));
-  tell_dropped(session, ended.body, "stderr", number_at(ended.body, "stderr_bytes").value_or(0) - double(err.bytes));
-  return ended.body;
+Result<json::object> follow_process(Session& session, const std::string& sandbox, const std::string& process) {
+  Listener listener(session, {});
+  http::ClientRequest request;
+  request.path = path_to(processes_path(sandbox), {process, "logs"}, {{"follow", "true"}});
+  return listen(session, "follow the log of process " + process, std::move(request), listener);
 }
 
 }  // namespace mayfly::cli

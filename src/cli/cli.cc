@@ -124,7 +124,7 @@ class Tree {
   void add_exec(CLI::App* app, ExecOptions& into) {
     app->add_option("--cwd", into.cwd, "where it starts");
     app->add_option("--timeout", into.timeout, "it is killed after this long")->type_name("D");
-    app->add_flag("-i,--stdin", into.with_stdin, "give it what stands on stdin");
+    app->add_flag("-i,--stdin", into.with_stdin, "let it read what comes on stdin");
     add_common(app);
     app->fallthrough(false)->prefix_command();
   }
@@ -216,8 +216,8 @@ void Tree::processes() {
   auto* logs_command = add(&app_, "logs", "print what a process wrote", [&l](Session& s) { return logs(s, l.log); });
   logs_command->add_option("SANDBOX", l.log.sandbox)->required();
   logs_command->add_option("PROCESS", l.log.process)->required();
-  logs_command->add_flag("--stderr", l.log.from_stderr, "its stderr instead of its stdout");
-  logs_command->add_flag("-f,--follow", l.log.follow, "go on until it ends");
+  logs_command->add_flag("--stderr", l.log.from_stderr, "its stderr alone, on stdout");
+  logs_command->add_flag("-f,--follow", l.log.follow, "both, each where it belongs, until it ends");
 
   auto* kill_command = add(&app_, "kill", "signal a process and its group",
                            [&l](Session& s) { return kill(s, l.subject, l.second, l.third); });

@@ -52,16 +52,19 @@ int exit_code_of(Session& session, const json::object& process) {
   return exit_cut;
 }
 
-Result<json::object> prepared(const ExecOptions& options) {
+/// Whoever stays to pass on the output passes on the input as well, as it comes; else it is taken along.
+Result<json::object> prepared(const Session& session, const ExecOptions& options) {
   auto body = TRY(exec_body(options));
-  if (options.with_stdin) body["stdin"] = TRY(all_of_stdin());
+  const bool stays = !session.json && !options.no_wait;
+  if (options.with_stdin && stays) body["stdin_open"] = true;
+  if (options.with_stdin && !stays) body["stdin"] = TRY(all_of_stdin());
   if (!body.contains("name")) body["name"] = unique_name("mayfly-exec-");
   return body;
 }
 
 /// The command's own exit code.
 Result<int> execute(Session& session, const std::string& sandbox, json::object body) {
-  if (!session.json) return exit_code_of(session, TRY(run_attached(session, sandbox, std::move(body))));
+  if (!session.json) return exit_code_of(session, TRY(run_attached(session, sandbox, body)));
   body["wait_seconds"] = 3600;
   const auto answer = TRY(session.api.send("run a command in " + sandbox, "POST",
                                            path_to("/v1/sandboxes", {sandbox, "exec"}), body, no_timeout));
@@ -90,7 +93,7 @@ bool has_deadline(const LifetimeOptions& options) {
 
 /// Creates it, runs the command in it; `ours` as soon as the sandbox of that name is known to be the one we made.
 Result<int> run_in_new(Session& session, const RunOptions& options, std::atomic<bool>& ours) {
-  auto exec_request = TRY(prepared(options.exec));
+  auto exec_request = TRY(prepared(session, options.exec));
   const auto body = TRY(create_body(options.create));
   const auto created = session.api.send("create a sandbox of " + options.create.image, "POST", "/v1/sandboxes", body);
   if (!created) {
@@ -111,7 +114,7 @@ std::string state_of(const json::object& process) {
 }  // namespace
 
 Result<int> exec(Session& session, const ExecOptions& options) {
-  auto body = TRY(prepared(options));
+  auto body = TRY(prepared(session, options));
   if (options.no_wait) return start_only(session, options.sandbox, std::move(body));
   const OnInterrupt guard([target = session.api.target(), sandbox = options.sandbox, name = text_at(body, "name")] {
     signal_named(target, sandbox, name, "INT");
@@ -159,6 +162,10 @@ Result<int> list_processes(Session& session, const std::string& sandbox) {
 }
 
 Result<int> logs(Session& session, const LogOptions& options) {
+  if (options.follow && !options.from_stderr) {
+    TRY(follow_process(session, options.sandbox, options.process));
+    return exit_ok;
+  }
   const auto path = path_to("/v1/sandboxes", {options.sandbox, "processes", options.process, "logs"},
                             {{"stream", options.from_stderr ? "stderr" : "stdout"},
                              {"follow", options.follow ? "true" : "false"}});

@@ -41,6 +41,8 @@ bool Dispatch::wants_stream(const Exchange& x) const {
 }
 
 bool Dispatch::start(Exchange& x, const std::shared_ptr<BodyPipe>& body) {
+  if (const auto& streamed = x.route->streamed; streamed && streamed->asked_for(x.request()))
+    return take_seat(x) && run(stream_pool_, x, std::cref(streamed->handler));
   if (const auto* async = std::get_if<AsyncHandler>(&x.route->handler)) {
     run_async(*async, x);
     return true;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,6 +29,12 @@ struct Route {
   Handler handler;
   std::size_t body_limit = 1 << 20;   // bytes; past it 413. Streaming routes have no limit of their own.
   bool long_running = false;          // a blocking handler whose response streams: uses the streaming pool
+  /// Requests that ask for a stream go to this one instead, on the streaming pool; it may block as that may.
+  struct Streamed {
+    std::function<bool(const Request&)> asked_for;
+    BlockingHandler handler;
+  };
+  std::optional<Streamed> streamed = {};
 };
 
 class Router {

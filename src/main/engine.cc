@@ -239,6 +239,12 @@ Status Engine::start() {
   return {};
 }
 
+void Engine::end_waits() {
+  execution_->streams().stop();
+  waiting_->stop();
+  agent_->end_waits();
+}
+
 void Engine::stop() {
   if (stopping_.exchange(true)) return;
   for (auto* bell : {&fast_bell_, &slow_bell_, &house_bell_, &reconcile_bell_, &pool_bell_, &sleep_bell_}) bell->stop();

@@ -39,6 +39,8 @@ class Engine {
 
   /// Waits for helpers of an earlier life, compares host and database, then sets the loops going.
   Status start();
+  /// Callers that only wait are answered as things stand, and streams end with a word.
+  void end_waits();
   /// Lets effects that are under way end; sandboxes live on.
   void stop();
 

@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <future>
+#include <thread>
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,6 +21,8 @@ namespace mayfly {
 namespace {
 
 constexpr auto stop_grace = std::chrono::milliseconds(5000);
+// Of that, for calls that wait for something and may yet get it; the rest is for telling them.
+constexpr auto wait_grace = std::chrono::milliseconds(2000);
 
 int refuse(const Error& error) {
   std::fprintf(stderr, "mayfly: %s\n", error.message.c_str());
@@ -68,6 +72,17 @@ sigset_t block_signals() {
   return set;
 }
 
+void stop(http::Server& server, Engine& engine) {
+  std::promise<void> stopped;
+  std::thread last_call([&engine, over = stopped.get_future()] {
+    over.wait_for(wait_grace);
+    engine.end_waits();
+  });
+  server.stop(stop_grace);
+  stopped.set_value();
+  last_call.join();
+}
+
 Status run(const Config& config) {
   const auto signals = block_signals();
   // One arena for each of a hundred threads would hold more memory than all of them use.
@@ -90,6 +105,7 @@ Status run(const Config& config) {
   http::ServerOptions options;
   options.address = config.address;
   options.port = config.port;
+  options.stream_threads = Streams::limit;
   http::Server server(options, router, [&engine](const http::Finished& finished) {
     engine->requests.add(finished.request.method, finished.route, finished.status);
     log_request(finished);
@@ -103,7 +119,7 @@ Status run(const Config& config) {
   int number = 0;
   sigwait(&signals, &number);
   log::info("stopping", {{"signal", std::to_string(number)}});
-  server.stop(stop_grace);
+  stop(server, *engine);
   engine->stop();
   log::info("stopped");
   return {};

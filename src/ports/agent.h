@@ -3,6 +3,7 @@
 // restarts of the server, and reads and writes files below the sandbox's own root. One neutral protocol; dialects
 // translate it. Nothing it says decides a delete.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,6 +27,7 @@ struct Command {
   std::optional<Duration> timeout{};           // then SIGKILL to its process group
   std::string token{};                         // optional; see Agent::run
   bool keep_awake = true;                      // see Agent::let_sleep
+  bool stdin_open = false;                     // fed later by Agent::feed, instead of `input`
 };
 
 /// A process started through the agent. `id` counts from 1 within one generation and is never reused.
@@ -60,6 +62,39 @@ struct RunResult {
   LogPiece out, err;           // up to Agent::log_limit bytes of each, the newest ones
 };
 
+/// What comes next from a process that is followed: a piece of a stream, its end, or nothing so far.
+struct ProcessNews {
+  enum class Kind { output, ended, silence };
+  Kind kind = Kind::silence;
+  LogStream stream = LogStream::out;
+  std::int64_t start = 0;      // offset of bytes[0] in the stream
+  std::int64_t dropped = 0;    // bytes of it before `start` that are lost
+  std::string bytes;           // up to Agent::news_limit
+  Process process;             // as it ended
+};
+
+/// Follows one process until its end. It holds a connection until dropped; the process goes on then.
+class ProcessStream {
+ public:
+  virtual ~ProcessStream() = default;
+  virtual const Process& process() const = 0;   // as it was at the beginning
+  /// Waits up to `patience`. Not after `ended`, and not after an error.
+  virtual Result<ProcessNews> next(Duration patience) = 0;
+  /// Makes a `next` that waits, and those to come, answer unavailable. From any thread.
+  virtual void cancel() = 0;
+};
+
+/// Where somebody begins to look on.
+struct LogView {
+  std::array<bool, 2> streams{true, true};     // stdout, stderr
+  std::array<std::int64_t, 2> from{};          // their offsets
+};
+
+struct Fed {
+  std::int64_t taken = 0;      // bytes of what was given, in the process's pipe now
+  bool closed = false;         // it can be given no more
+};
+
 struct FileInfo {
   enum class Type { file, folder, link, fifo, socket, device };
   std::string name;            // last segment; in a tree, the path below its root
@@ -90,6 +125,8 @@ class Agent {
   virtual ~Agent() = default;
 
   static constexpr std::int64_t log_limit = 1 << 20;       // bytes kept of each stream of a process
+  static constexpr std::size_t news_limit = 64 << 10;      // bytes in one piece of a stream that is followed
+  static constexpr std::size_t feed_limit = 64 << 10;      // bytes given at a time
   static constexpr std::size_t list_limit = 10'000;        // entries in one answer of list or tree
 
   virtual Result<AgentStatus> status(const Incarnation& to) = 0;
@@ -114,6 +151,18 @@ class Agent {
   /// At most `limit` bytes from `offset`; waits up to `wait` for the first new byte or the end.
   virtual Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
                                std::int64_t limit, Duration wait) = 0;
+
+  /// Starts it, and the stream is all that it writes: a process whose stream is not read waits with writing. Left by
+  /// its reader, it writes to its log like any other.
+  virtual Result<std::unique_ptr<ProcessStream>> attach(const Incarnation& to, const Command& command) = 0;
+  /// Looks on at one that was started before. It does not wait: of what the log has lost, the stream says how much.
+  virtual Result<std::unique_ptr<ProcessStream>> follow(const Incarnation& to, std::int64_t id,
+                                                        const LogView& view) = 0;
+  /// Gives at most feed_limit bytes to the stdin of a process that was started with it open; the end of it after them,
+  /// when `close`. Waits up to `wait` for a process that does not read. conflict: stdin_not_open, stdin_closed (also:
+  /// it has ended), stdin_busy (another call gives it bytes).
+  virtual Result<Fed> feed(const Incarnation& to, std::int64_t id, std::string_view bytes, bool close,
+                           Duration wait) = 0;
 
   virtual Result<FileInfo> stat(const Incarnation& to, const std::string& path) = 0;     // of the link itself
   virtual Result<FileList> list(const Incarnation& to, const std::string& path) = 0;

@@ -281,6 +281,34 @@ TEST(HostileAgent, ABrokenSourceEndsAWrite) {
   }
 }
 
+TEST(HostileAgent, AStreamThatIsNoneBreaksOff) {
+  const auto output = [](std::int64_t stream, std::int64_t start, const std::string& bytes) {
+    return Writer(Kind::data).integer(stream).integer(start).text(bytes).frame();
+  };
+  const auto good = output(0, 0, "abc") + output(1, 5, "def");
+  const std::string bad[] = {
+      output(0, 2, "again"),                    // what was given before
+      output(2, 0, "no process"),               // an end without one
+      output(3, 0, "x"),                        // a stream that is none
+      output(0, 3, std::string(70'000, 'x')),   // more than a piece
+      Writer(Kind::data).integer(0).frame(),    // half of one
+      Writer(Kind::end).frame(),                // an end of the content without one of the process
+      std::string(8, '\xff'),
+  };
+  for (const auto& piece : bad) {
+    FakeAgent agent(saying(some_process().frame() + good + piece));
+    const auto stream = agent.client.follow(agent.here, 1, {});
+    ASSERT_TRUE(stream) << stream.error().message;
+    EXPECT_EQ((*stream)->next(5s)->bytes, "abc");
+    EXPECT_EQ((*stream)->next(5s)->dropped, 5);
+    const auto next = (*stream)->next(5s);
+    ASSERT_FALSE(next) << wire::decode_header(std::span<const char, 8>(piece.data(), 8)).has_value();
+    EXPECT_EQ(next.error().code, Code::internal);
+  }
+  FakeAgent other(saying(some_process().frame()));
+  EXPECT_EQ(other.client.follow(other.here, 2, {}).error().code, Code::internal) << "another process";
+}
+
 TEST(HostileAgent, RandomlyAlteredAnswersAreReadOrRefused) {
   std::mt19937 random(20'261'121);
   const std::string replies[] = {run_reply(8, "abc"), some_process().frame(), list_reply("a"),

@@ -171,5 +171,22 @@ TEST(WhenSettled, ADeleteSettlesToo) {
   EXPECT_EQ(answer, "deleting");
 }
 
+TEST(Waiting, AnswersAllAsThingsStandWhenTheServerStops) {
+  Parking before, after;
+  before.waiting.park(one, noon + 30s, before.caller());
+  before.run_posted();
+
+  before.waiting.stop();
+  before.run_posted();
+  after.waiting.stop();
+  after.waiting.park(other, noon + 30s, after.caller());
+  after.run_posted();
+
+  for (const auto* parking : {&before, &after}) {
+    EXPECT_EQ(parking->answers, 1);
+    EXPECT_EQ(parking->waiting.size(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace mayfly

@@ -1,5 +1,7 @@
-#include <condition_variable>
-#include <optional>
+#include <algorithm>
+#include <future>
+
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 
@@ -17,9 +19,19 @@ using testing::StartsWith;
 
 constexpr const char* exec_route = "/v1/sandboxes/{id}/exec";
 
+/// A stream of records: what the command wrote, and its end.
 std::string ended(int code, const std::string& out, const std::string& err) {
+  const auto line = [](json::object record) { return boost::json::serialize(record) + "\n"; };
+  return line({{"type", "started"}, {"process", json::object{{"id", 1}, {"running", true}}}}) +
+         line({{"type", "stdout"}, {"offset", 0}, {"data", out}}) + line({{"type", "ping"}}) +
+         line({{"type", "stderr"}, {"offset", 0}, {"data", err}}) +
+         line({{"type", "exit"}, {"exit_code", code}, {"signal", nullptr}, {"timed_out", false}});
+}
+
+/// The answer to a call that asks for no stream.
+std::string whole(int code, const std::string& out, int dropped = 0) {
   return boost::json::serialize(json::object{{"id", 1}, {"running", false}, {"exit_code", code}, {"stdout", out},
-                                             {"stderr", err}, {"stdout_dropped", 0}, {"stderr_dropped", 0}});
+                                             {"stderr", ""}, {"stdout_dropped", dropped}, {"stderr_dropped", 0}});
 }
 
 http::Response ok(std::string body) {
@@ -28,39 +40,19 @@ http::Response ok(std::string body) {
   return response;
 }
 
-/// A command that runs until somebody has followed both of its logs; only then the waiting call is answered.
-class LongCommand {
+/// Says its first line at once and the rest when it may.
+class Spoken : public http::BodySource {
  public:
-  explicit LongCommand(FakeServer& server) {
-    server.handle("POST", exec_route, http::AsyncHandler([this](auto request, http::Responder respond) {
-                    const std::lock_guard lock(mutex_);
-                    name_ = json::parse(request->body)->at("name").as_string();
-                    respond_ = respond;
-                  }));
-    server.handle("GET", "/v1/sandboxes/{id}/processes", http::BlockingHandler([this](const http::Request&) {
-                    const std::lock_guard lock(mutex_);
-                    return ok(R"({"items":[{"id":4,"name":"other","running":true},{"id":5,"running":true,"name":")" +
-                              name_ + R"("}]})");
-                  }));
-    server.handle(
-        "GET", "/v1/sandboxes/{id}/processes/5/logs",
-        http::BlockingHandler([this](const http::Request& request) { return follow(*request.query_value("stream")); }));
-    server.handle("GET", "/v1/sandboxes/{id}/processes/5", http::BlockingHandler([](const http::Request&) {
-                    return ok(R"({"id":5,"running":false,"exit_code":3,"stdout_bytes":10,"stderr_bytes":2097162})");
-                  }));
+  Spoken(std::vector<std::string> lines, std::shared_future<void> when) : lines_(std::move(lines)), when_(when) {}
+  Result<std::size_t> read(std::span<char> room) override {
+    if (next_ > 0) when_.wait();
+    return next_ == lines_.size() ? 0 : lines_[next_++].copy(room.data(), room.size());
   }
 
  private:
-  http::Response follow(const std::string& stream) {
-    const std::lock_guard lock(mutex_);
-    if (++followed_ == 2) (*respond_)(ok(ended(3, "all of it again", "")));
-    return ok(stream == "stdout" ? "out\xff\xfe\n12345" : "err 456789");
-  }
-
-  std::mutex mutex_;
-  std::string name_;
-  std::optional<http::Responder> respond_;
-  int followed_ = 0;
+  const std::vector<std::string> lines_;
+  const std::shared_future<void> when_;
+  std::size_t next_ = 0;
 };
 
 }  // namespace
@@ -79,19 +71,40 @@ TEST(Exec, PassesOnOutputAndExitCode) {
   EXPECT_EQ(sent.at("timeout_seconds").to_number<int>(), 120);
 }
 
+TEST(Exec, AsksForAStreamAndWaitsForItsEnd) {
+  FakeServer server;
+  server.answer("POST", exec_route, 200, ended(0, "x", ""));
+
+  server.run({"exec", "box", "--", "ls"});
+
+  const auto request = server.request(0);
+  EXPECT_TRUE(std::any_of(request.headers.begin(), request.headers.end(),
+                          [](const auto& header) { return header.second == "application/x-ndjson"; }));
+}
+
 TEST(Exec, HasACodeOfItsOwnForOutputThatWasCut) {
   FakeServer server;
+  server.answer("POST", exec_route, 200, whole(0, "end\n", 7));
+
+  EXPECT_EQ(server.run({"--json", "exec", "box", "--", "yes"}).code, 8);
+}
+
+TEST(Exec, TellsOfAStreamThatEndsBeforeTheCommandDoes) {
+  FakeServer server;
+  const std::string begun = R"({"type":"started","process":{"id":1}})" "\n" R"({"type":"stdout","data":"half"})" "\n";
+  server.answer("POST", exec_route, 200, begun);
   server.answer("POST", exec_route, 200,
-                R"({"id":1,"running":false,"exit_code":0,"stdout":"end\n","stderr":"","stdout_dropped":7,)"
-                R"("stderr_dropped":0})");
+                begun +
+                    R"({"type":"error","problem":{"status":409,"code":"state_paused","detail":"it is paused"}})" "\n");
 
-  const auto shown = server.run({"exec", "box", "--", "yes"});
-  const auto as_json = server.run({"--json", "exec", "box", "--", "yes"});
+  const auto cut = server.run({"exec", "box", "--", "ls"});
+  const auto told = server.run({"exec", "box", "--", "ls"});
 
-  EXPECT_EQ(shown.code, 8);
-  EXPECT_EQ(shown.out, "end\n");
-  EXPECT_THAT(shown.err, testing::EndsWith("the output was cut; the command itself exited with 0\n"));
-  EXPECT_EQ(as_json.code, 8);
+  EXPECT_EQ(cut.out, "half");
+  EXPECT_NE(cut.code, 0);
+  EXPECT_THAT(cut.err, HasSubstr("broke off"));
+  EXPECT_EQ(told.code, 4);
+  EXPECT_THAT(told.err, HasSubstr("it is paused"));
 }
 
 TEST(Exec, NeedsNoDashesWhereTheCommandComesLast) {
@@ -104,29 +117,72 @@ TEST(Exec, NeedsNoDashesWhereTheCommandComesLast) {
   EXPECT_THAT(server.request(0).body, HasSubstr(R"("command":["ls","-la","--all"])"));
 }
 
-TEST(Exec, FetchesTheBytesThatJsonCannotCarry) {
+TEST(Exec, WritesTheBytesThatAreNoText) {
   FakeServer server;
-  server.answer("POST", exec_route, 200, ended(0, "\xef\xbf\xbdPNG", "fine"));
-  server.answer("GET", "/v1/sandboxes/{id}/processes/{process}/logs", 200, std::string("\x89PNG\0\1", 6));
+  server.answer("POST", exec_route, 200,
+                R"({"type":"stdout","data_base64":"iVBORwAB"})" "\n" R"({"type":"stdout","data":"\u0000ü"})" "\n"
+                R"({"type":"exit","exit_code":0})" "\n");
 
-  const auto ran = server.run({"exec", "box", "--", "cat", "x.png"});
-
-  EXPECT_EQ(ran.out, std::string("\x89PNG\0\1", 6));
-  EXPECT_EQ(ran.err, "fine");
+  EXPECT_EQ(server.run({"exec", "box", "--", "cat", "x.png"}).out, std::string("\x89PNG\0\1\0ü", 9));
 }
 
-TEST(Exec, FollowsWhatRunsOnAndTellsWhatIsMissing) {
+TEST(Exec, FeedsTheCommandAndGoesOnWhereItWasFull) {
   FakeServer server;
-  const LongCommand command(server);
+  std::mutex mutex;
+  std::string fed;
+  bool refused = false;
+  std::promise<void> closed;
+  auto is_closed = closed.get_future().share();
+  server.handle("POST", exec_route, http::BlockingHandler([&](const http::Request& request) {
+                  EXPECT_THAT(request.body, HasSubstr(R"("stdin_open":true)"));
+                  http::Response response;
+                  response.stream = std::make_shared<Spoken>(std::vector<std::string>{
+                      R"({"type":"started","process":{"id":5}})" "\n", R"({"type":"exit","exit_code":0})" "\n"},
+                      is_closed);
+                  return response;
+                }));
+  const std::string stdin_route = "/v1/sandboxes/{id}/processes/5/stdin";
+  server.handle("POST", stdin_route, http::BlockingHandler([&](const http::Request& request) {
+                  const std::lock_guard lock(mutex);
+                  if (request.query_value("close")) closed.set_value();
+                  http::Response response = ok("{}");
+                  const bool full = !request.body.empty() && !std::exchange(refused, true);
+                  if (full) {
+                    response.status = 504;
+                    response.headers = {{"X-Stdin-Written", "3"}};
+                    response.body = R"({"status":504,"code":"stdin_full"})";
+                  }
+                  fed += full ? request.body.substr(0, 3) : request.body;
+                  return response;
+                }));
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "one two three", 13), 13);
+  ::close(ends[1]);
+  const int before = ::dup(0);
+  ::dup2(ends[0], 0);
+  ::close(ends[0]);
 
-  const auto ran = server.run({"exec", "box", "--", "make"});
+  const auto ran = server.run({"exec", "box", "-i", "--", "cat"});
+  ::dup2(before, 0);
+  ::close(before);
 
-  EXPECT_EQ(ran.code, 8) << "whoever takes the output for whole would be mistaken";
-  EXPECT_EQ(ran.out, "out\xff\xfe\n12345");
-  EXPECT_THAT(ran.err, StartsWith("err 456789"));
-  EXPECT_THAT(ran.err, HasSubstr("2.0 MiB of stderr are missing"));
-  EXPECT_THAT(ran.err, testing::EndsWith("the output was cut; the command itself exited with 3\n"));
-  EXPECT_THAT(ran.err, Not(HasSubstr("of stdout")));
+  EXPECT_EQ(ran.code, 0);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(fed, "one two three");
+}
+
+TEST(Logs, FollowBothStreamsAndTellWhatIsMissing) {
+  FakeServer server;
+  server.answer("GET", "/v1/sandboxes/{id}/processes/{process}/logs", 200,
+                R"({"type":"dropped","stream":"stdout","bytes":2097152})" "\n" + ended(3, "out\n", "err\n"));
+
+  const auto ran = server.run({"logs", "box", "1", "--follow"});
+
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out, "out\n");
+  EXPECT_THAT(ran.err, StartsWith("err\n"));
+  EXPECT_THAT(ran.err, HasSubstr("2.0 MiB of stdout are missing"));
 }
 
 TEST(Exec, TellsWhyItCannotRun) {
@@ -141,12 +197,12 @@ TEST(Exec, TellsWhyItCannotRun) {
 
 TEST(Exec, PrintsTheAnswerAsItIsWithJson) {
   FakeServer server;
-  server.answer("POST", exec_route, 200, ended(5, "x", ""));
+  server.answer("POST", exec_route, 200, whole(5, "x"));
 
   const auto ran = server.run({"exec", "box", "--json", "--", "ls"});
 
   EXPECT_EQ(ran.code, 5);
-  EXPECT_EQ(ran.out, ended(5, "x", "") + "\n");
+  EXPECT_EQ(ran.out, whole(5, "x") + "\n");
 }
 
 TEST(Run, DeletesItsSandboxWhateverTheCommandDid) {

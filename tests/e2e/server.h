@@ -93,6 +93,8 @@ class Server {
   bool dies(std::chrono::milliseconds patience);   // waits for its end by itself
   bool up() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
+  const std::string& url() const { return url_; }
+  std::uint16_t port() const { return static_cast<std::uint16_t>(std::stoi(url_.substr(url_.rfind(':') + 1))); }
 
   Api& api() { return *api_; }
   Api connect() const;              // another connection

@@ -1,6 +1,7 @@
 // Bodies that do not fit in memory.
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <random>
 
@@ -372,6 +373,58 @@ TEST(ServerStreams, DoNotReadTheSourceForHead) {
 
   EXPECT_EQ(client.receive(true).header("Content-Length"), "12");
   EXPECT_TRUE(source->cancelled.wait());
+}
+
+// Gives its first word at once and ends when the gate opens.
+class Gated final : public BodySource {
+ public:
+  explicit Gated(Gate& gate) : gate_(gate) {}
+  Result<std::size_t> read(std::span<char> room) override {
+    if (said_) {
+      gate_.wait();
+      return 0;
+    }
+    said_ = true;
+    room[0] = 'x';
+    return 1;
+  }
+  void cancel() override { gate_.open(); }
+
+ private:
+  Gate& gate_;
+  bool said_ = false;
+};
+
+TEST(ServerStreams, ARequestThatAsksForAStreamIsRefusedBeforeItsHandlerWhenThereIsNoPlace) {
+  World world;
+  world.options.stream_threads = 1;
+  Gate gate;
+  std::atomic<int> begun{0};
+  Route route{.method = "POST", .pattern = "/run", .handler = AsyncHandler([](auto, Responder respond) {
+                respond(text("whole"));
+              })};
+  route.streamed = Route::Streamed{[](const Request& request) { return request.header("Accept") != nullptr; },
+                                   [&](const Request&) {
+                                     ++begun;
+                                     Response response;
+                                     response.stream = std::make_shared<Gated>(gate);
+                                     return response;
+                                   }};
+  world.router.add(std::move(route));
+  world.start();
+  const std::string streamed = "POST /run HTTP/1.1\r\nHost: x\r\nAccept: stream\r\nContent-Length: 0\r\n\r\n";
+
+  auto first = world.client(), second = world.client(), third = world.client();
+  first.send(streamed);
+  const auto head = first.receive(true);
+  const auto refused = second.call(streamed);
+  const auto plain = third.call("POST /run HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(plain.body, "whole");
+  EXPECT_EQ(begun, 1);
+  gate.open();
 }
 
 }  // namespace

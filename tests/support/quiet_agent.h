@@ -39,6 +39,17 @@ class QuietAgent : public Agent {
   Result<LogPiece> log(const Incarnation&, std::int64_t, LogStream, std::int64_t, std::int64_t, Duration) override {
     return called(LogPiece());
   }
+  Result<std::unique_ptr<ProcessStream>> attach(const Incarnation&, const Command&) override {
+    ++calls;
+    return std::make_unique<Silence>();
+  }
+  Result<std::unique_ptr<ProcessStream>> follow(const Incarnation&, std::int64_t, const LogView&) override {
+    ++calls;
+    return std::make_unique<Silence>();
+  }
+  Result<Fed> feed(const Incarnation&, std::int64_t, std::string_view, bool, Duration) override {
+    return called(Fed());
+  }
   Result<FileInfo> stat(const Incarnation&, const std::string&) override { return called(FileInfo()); }
   Result<FileList> list(const Incarnation&, const std::string&) override { return called(FileList()); }
   Result<FileList> tree(const Incarnation&, const std::string&) override { return called(FileList()); }
@@ -52,6 +63,12 @@ class QuietAgent : public Agent {
   Status remove(const Incarnation&, const std::string&, bool) override { return {}; }
 
  private:
+  struct Silence : ProcessStream {
+    const Process& process() const override { return process_; }
+    Result<ProcessNews> next(Duration) override { return ProcessNews(); }
+    void cancel() override {}
+    Process process_;
+  };
   struct Nothing : Source {
     Result<std::size_t> read(std::span<char>) override { return std::size_t{0}; }
   };

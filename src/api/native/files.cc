@@ -58,6 +58,9 @@ class Download : public http::BodySource {
   }
   Download(std::unique_ptr<Source> source, std::string first) : source_(std::move(source)), first_(std::move(first)) {}
 
+  /// Kept for as long as it lasts.
+  std::shared_ptr<void> place;
+
   Result<std::size_t> read(std::span<char> room) override {
     if (given_ == first_.size()) return source_->read(room);
     const auto size = first_.copy(room.data(), room.size(), given_);
@@ -124,17 +127,26 @@ std::optional<Range> range_of(const std::string* header, std::int64_t size) {
   return Range{*first, end - *first + 1};
 }
 
+/// Another content has another one: a write replaces the file and so its times.
+std::string tag_of(const FileInfo& file) {
+  return "\"" + std::to_string(file.mtime_us) + "-" + std::to_string(file.size) + "\"";
+}
+
 Result<http::Response> download(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"path"}));
   const auto path = TRY(path_of(request));
   const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::file));
+  auto place = TRY(services.execution.streams().take(caller));
   auto& agent = services.execution.agent();
   auto info = TRY(agent.stat(to, path));
   const bool sized = info.type == FileInfo::Type::file;
   if (!sized && info.type != FileInfo::Type::link)
     return tl::unexpected(
         not_a_file({Code::invalid, "cannot read " + path + ": it is a " + std::string(name(info.type)), {}, {}}));
-  const auto range = sized ? range_of(request.header("Range"), info.size) : Range{0, -1};
+  const auto tag = tag_of(info);
+  const auto* only_if = request.header("If-Range");
+  const bool ranged = sized && (!only_if || *only_if == tag);
+  const auto range = ranged ? range_of(request.header("Range"), info.size) : Range{0, -1};
   if (!range) {
     http::Response refused = problem(416, "the file has " + std::to_string(info.size) + " bytes", request);
     refused.headers.emplace_back("Content-Range", "bytes */" + std::to_string(info.size));
@@ -142,7 +154,11 @@ Result<http::Response> download(Services& services, const Caller& caller, const 
   }
   http::Response response;
   response.headers = {{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}};
-  response.stream = TRY(open(agent, to, path, *range));
+  if (sized) response.headers.emplace_back("ETag", tag);
+  auto content = TRY(open(agent, to, path, *range));
+  content->place = std::move(place);
+  response.stream = std::move(content);
+  if (request.method == "HEAD" && sized) response.stream_length = static_cast<std::uint64_t>(info.size);
   // A file that is being written may end early or late, so its length is stated for ranges only.
   if (range->length >= 0) {
     response.status = 206;
@@ -169,6 +185,7 @@ Result<http::Response> upload(Services& services, const Caller& caller, const ht
   const auto path = TRY(path_of(request));
   const auto mode = TRY(mode_of(request));
   const auto to = TRY(services.execution.use(caller, request.param("id"), Activity::file));
+  const auto place = TRY(services.execution.streams().take(caller));
   Upload content(body);
   TRY(services.execution.agent().write(to, path, mode, content).map_error(standing_in_the_way));
   return ok(render(TRY(services.execution.agent().stat(to, path))), 201);

@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "api/native/handler.h"
+#include "api/native/process_records.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
 #include "api/native/variables.h"
@@ -14,6 +15,7 @@ using json::as_text;
 
 constexpr double longest_wait = 3600;
 constexpr Duration default_wait = 60s;
+constexpr std::size_t exec_body_limit = 1 << 20;
 
 struct ExecWish {
   Command command;
@@ -40,6 +42,9 @@ Result<ExecWish> read_exec(const std::string& body) {
   wish.command.env = read_variables(reader);
   wish.command.cwd = reader.optional_string("cwd", {.min = 1, .max = 4096}).value_or("");
   wish.command.input = reader.optional_string("stdin", {.max = 1 << 19}).value_or("");
+  wish.command.stdin_open = reader.optional_bool("stdin_open").value_or(false);
+  if (wish.command.stdin_open && !wish.command.input.empty())
+    reader.complain("stdin_open", "false where stdin says all that the command will read", "both");
   wish.command.name = reader.optional_string("name", {.min = 1, .max = 128}).value_or("");
   if (const auto timeout = reader.optional_number("timeout_seconds", {.min = 0.001, .max = 31'536'000}))
     wish.command.timeout = from_seconds(*timeout);
@@ -52,28 +57,7 @@ Result<ExecWish> read_exec(const std::string& body) {
   return wish;
 }
 
-/// What a process wrote, and what the agent says of it, are bytes: the agent belongs to whoever is root in there.
-boost::json::object render(const Process& process) {
-  boost::json::array argv;
-  for (const auto& word : process.argv) argv.emplace_back(as_text(word));
-  boost::json::object object = {{"id", process.id},
-                                {"pid", process.pid},
-                                {"name", text_or_null(as_text(process.name))},
-                                {"argv", std::move(argv)},
-                                {"running", process.running},
-                                {"timed_out", process.timed_out},
-                                {"exit_code", nullptr},
-                                {"signal", nullptr},
-                                {"age_seconds", seconds(process.age)},
-                                {"ran_seconds", seconds(process.ran)},
-                                {"stdout_bytes", process.stdout_bytes},
-                                {"stderr_bytes", process.stderr_bytes}};
-  if (!process.running) object["exit_code"] = process.exit_code;
-  if (process.signal != 0) object["signal"] = process.signal;
-  return object;
-}
-
-http::Response render(const RunResult& result) {
+http::Response ran(const RunResult& result) {
   auto body = render(result.process);
   body["stdout"] = as_text(result.out.bytes);
   body["stderr"] = as_text(result.err.bytes);
@@ -91,7 +75,7 @@ void exec(Services& services, const Caller& caller, const Once& once, std::share
   const auto run = [&services, caller, once, request, tell = *held, wish = std::move(*wish)] {
     services.execution.run(caller, request->param("id"), wish.command, wish.wait,
                            [request, tell](Result<RunResult> result) {
-                             tell(result ? render(*result) : problem(result.error(), request->id));
+                             tell(result ? ran(*result) : problem(result.error(), request->id));
                            },
                            once);
   };
@@ -100,12 +84,21 @@ void exec(Services& services, const Caller& caller, const Once& once, std::share
   else run();
 }
 
-Result<std::int64_t> process_id(const http::Request& request) {
-  const auto& text = request.param("process");
-  std::int64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc() && end == text.data() + text.size() && id > 0) return id;
-  return fail(Code::not_found, "no process \"" + text.substr(0, 40) + "\"", "process_not_found");
+/// The same as a stream. Whoever repeats it would get another one: the output goes to one reader.
+Result<http::Response> exec_streamed(Services& services, const Caller& caller, const Once& once,
+                                     const http::Request& request) {
+  if (once)
+    return fail(Code::invalid,
+                "a streamed exec cannot be repeated, so it takes no Idempotency-Key: send it without one, or without "
+                "asking for a stream",
+                "stream_not_repeatable");
+  auto wish = TRY(read_exec(request.body));
+  if (!wish.waits)
+    return tl::unexpected(Error{Code::invalid, "a command that is not waited for has no stream", "wait_invalid",
+                                {{"wait", "true where Accept asks for a stream", "false"}}});
+  const auto form = *record_form_of(request);
+  return records(TRY(services.execution.attach(caller, request.param("id"), std::move(wish.command))), form,
+                 request.id);
 }
 
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
@@ -144,56 +137,6 @@ Result<http::Response> signal(Services& services, const Caller& caller, const ht
   return ok(render(TRY(services.execution.agent().process(to, id))));
 }
 
-/// A log as it grows, until the process ends or the reader leaves.
-class FollowedLog : public http::BodySource {
- public:
-  FollowedLog(Agent& agent, Incarnation to, std::int64_t process, LogStream stream, std::int64_t offset)
-      : agent_(agent), to_(std::move(to)), process_(process), stream_(stream), offset_(offset) {}
-
-  Result<std::size_t> read(std::span<char> room) override {
-    while (!ended_) {
-      const auto piece = TRY(agent_.log(to_, process_, stream_, offset_, static_cast<std::int64_t>(room.size()), 5s));
-      offset_ = piece.start + static_cast<std::int64_t>(piece.bytes.size());
-      ended_ = piece.ended;
-      std::copy(piece.bytes.begin(), piece.bytes.end(), room.begin());
-      if (!piece.bytes.empty()) return piece.bytes.size();
-    }
-    return 0;
-  }
-
- private:
-  Agent& agent_;
-  Incarnation to_;
-  std::int64_t process_;
-  LogStream stream_;
-  std::int64_t offset_;
-  bool ended_ = false;
-};
-
-/// The bytes as they are; where they begin and how much was written in all stand in the header.
-Result<http::Response> logs(Services& services, const Caller& caller, const http::Request& request) {
-  TRY(only_query(request, {"stream", "offset", "follow"}));
-  const auto* word = request.query_value("stream");
-  if (word && *word != "stdout" && *word != "stderr")
-    return fail(Code::invalid, "stream must be stdout or stderr; got \"" + word->substr(0, 20) + "\"", "query_invalid");
-  const auto stream = word && *word == "stderr" ? LogStream::err : LogStream::out;
-  const auto offset = TRY(query_integer(request, "offset", 0, 0, std::int64_t{1} << 62));
-  const bool follow = TRY(query_flag(request, "follow", false));
-  const auto id = TRY(process_id(request));
-  const auto to = TRY(services.execution.look(caller, request.param("id")));
-  auto& agent = services.execution.agent();
-  const auto piece = TRY(agent.log(to, id, stream, offset, Agent::log_limit, Duration::zero()));
-
-  http::Response response;
-  response.headers = {{"Content-Type", "application/octet-stream"},
-                      {"X-Log-Start", std::to_string(piece.start)},
-                      {"X-Log-Total", std::to_string(piece.total)},
-                      {"X-Log-Dropped", std::to_string(piece.dropped)}};
-  if (follow) response.stream = std::make_shared<FollowedLog>(agent, to, id, stream, offset);
-  else response.body = piece.bytes;
-  return response;
-}
-
 }  // namespace
 
 void add_process_routes(http::Router& router, Services& services) {
@@ -208,11 +151,18 @@ void add_process_routes(http::Router& router, Services& services) {
                                                 std::shared_ptr<const http::Request> request,
                                                 http::Responder respond) {
                 exec(services, caller, once, std::move(request), std::move(respond));
-              })});
+              }),
+              exec_body_limit, false,
+              http::Route::Streamed{[](const http::Request& request) { return record_form_of(request).has_value(); },
+                                    blocking_once(services, [&services](const Caller& caller, const Once& once,
+                                                                        const http::Request& request) {
+                                      return exec_streamed(services, caller, once, request);
+                                    })}});
   router.add({"GET", base, with(list)});
   router.add({"GET", base + "/{process}", with(get)});
   router.add({"DELETE", base + "/{process}", with(signal)});
-  router.add({"GET", base + "/{process}/logs", with(logs), 1 << 20, true});
+  add_process_log_route(router, services);
+  add_process_input_route(router, services);
 }
 
 }  // namespace mayfly::api::native

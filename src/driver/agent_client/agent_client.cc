@@ -6,6 +6,7 @@
 #include "driver/agent_client/file_stream.h"
 #include "driver/agent_client/messages.h"
 #include "driver/agent_client/outstanding.h"
+#include "driver/agent_client/process_stream.h"
 
 namespace mayfly {
 
@@ -36,8 +37,9 @@ Result<std::string> command_frame(Operation operation, const Command& command, s
     return fail(Code::too_large, "a command has at most " + std::to_string(wire::argument_limit) + " arguments and " +
                                      std::to_string(wire::variable_limit) + " variables");
   auto fields = request(operation);
-  if (operation == Operation::run_once) fields.text(command.token);
+  if (operation == Operation::run_once || operation == Operation::run_open) fields.text(command.token);
   write_command(fields, command);
+  if (operation == Operation::attach) fields.boolean(command.stdin_open);
   if (wait) fields.integer(wait->count());
   return frame_of(fields);
 }
@@ -56,6 +58,8 @@ AgentClient::AgentClient(SocketPath socket_path, AgentClientOptions options)
 
 AgentClient::~AgentClient() = default;
 
+void AgentClient::end_waits() { outstanding_->end_all(); }
+
 Result<AgentStatus> AgentClient::status(const Incarnation& to) {
   auto fields = request(Operation::status);
   return from_agent(to, read_status(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));
@@ -63,11 +67,18 @@ Result<AgentStatus> AgentClient::status(const Incarnation& to) {
 
 void AgentClient::run(const Incarnation& to, const Command& command, Duration wait,
                       std::function<void(Result<RunResult>)> then) {
-  const auto operation = command.token.empty() ? Operation::run : Operation::run_once;
+  const auto operation = command.stdin_open       ? Operation::run_open
+                         : command.token.empty() ? Operation::run
+                                                 : Operation::run_once;
   call_later(to, command_frame(operation, command, bounded(wait)), bounded(wait), std::move(then));
 }
 
 Result<Process> AgentClient::spawn(const Incarnation& to, const Command& command) {
+  if (command.stdin_open) {
+    const auto frame = command_frame(Operation::run_open, command, Duration::zero());
+    auto ran = from_agent(to, read_run(TRY(call(to, frame, run_content_limit, options_.call_timeout))));
+    return std::move(ran).map([](RunResult result) { return std::move(result.process); });
+  }
   return from_agent(to, read_process(TRY(call(to, command_frame(Operation::spawn, command, std::nullopt), std::nullopt,
                                               options_.call_timeout))));
 }
@@ -114,6 +125,35 @@ Result<LogPiece> AgentClient::log(const Incarnation& to, std::int64_t id, LogStr
   fields.integer(limit).integer(bounded(wait).count());
   const auto most = static_cast<std::size_t>(limit);
   return from_agent(to, read_log(TRY(call(to, frame_of(fields), most, bounded(wait) + options_.call_timeout)), limit));
+}
+
+Result<std::unique_ptr<ProcessStream>> AgentClient::attach(const Incarnation& to, const Command& command) {
+  return open_stream(to, TRY(command_frame(Operation::attach, command, std::nullopt)), {});
+}
+
+Result<std::unique_ptr<ProcessStream>> AgentClient::follow(const Incarnation& to, std::int64_t id,
+                                                           const LogView& view) {
+  auto fields = request(Operation::follow).integer(id);
+  for (const bool shown : view.streams) fields.boolean(shown);
+  for (const auto offset : view.from) fields.integer(offset);
+  auto stream = TRY(open_stream(to, TRY(frame_of(fields)), view));
+  if (stream->process().id != id) return nonsense(to_string(to), "it answers about another process");
+  return stream;
+}
+
+Result<std::unique_ptr<ProcessStream>> AgentClient::open_stream(const Incarnation& to, const std::string& request,
+                                                                const LogView& view) {
+  auto connection = TRY(Connection::open(address(to), Clock::now() + options_.connect_timeout));
+  return open_process_stream(std::move(connection), request, view, options_.call_timeout);
+}
+
+Result<Fed> AgentClient::feed(const Incarnation& to, std::int64_t id, std::string_view bytes, bool close,
+                              Duration wait) {
+  if (bytes.size() > feed_limit)
+    return fail(Code::too_large, "a process is given at most " + std::to_string(feed_limit) + " bytes at a time");
+  auto fields = request(Operation::feed).integer(id).integer(bounded(wait).count()).boolean(close).text(bytes);
+  const auto reply = TRY(call(to, frame_of(fields), std::nullopt, bounded(wait) + options_.call_timeout));
+  return from_agent(to, read_fed(reply, bytes.size()));
 }
 
 Result<FileInfo> AgentClient::stat(const Incarnation& to, const std::string& path) {

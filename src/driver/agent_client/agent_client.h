@@ -31,6 +31,9 @@ class AgentClient : public Agent {
   /// Outstanding runs and waits end with Code::unavailable.
   ~AgentClient() override;
 
+  /// Runs and waits, outstanding ones and those to come, end with Code::unavailable, stopping: the server is about to.
+  void end_waits();
+
   Result<AgentStatus> status(const Incarnation& to) override;
   void run(const Incarnation& to, const Command& command, Duration wait,
            std::function<void(Result<RunResult>)> then) override;
@@ -45,6 +48,10 @@ class AgentClient : public Agent {
   Result<LogPiece> log(const Incarnation& to, std::int64_t id, LogStream stream, std::int64_t offset,
                        std::int64_t limit, Duration wait) override;
 
+  Result<std::unique_ptr<ProcessStream>> attach(const Incarnation& to, const Command& command) override;
+  Result<std::unique_ptr<ProcessStream>> follow(const Incarnation& to, std::int64_t id, const LogView& view) override;
+  Result<Fed> feed(const Incarnation& to, std::int64_t id, std::string_view bytes, bool close, Duration wait) override;
+
   Result<FileInfo> stat(const Incarnation& to, const std::string& path) override;
   Result<FileList> list(const Incarnation& to, const std::string& path) override;
   Result<FileList> tree(const Incarnation& to, const std::string& path) override;
@@ -57,6 +64,8 @@ class AgentClient : public Agent {
   Status remove(const Incarnation& to, const std::string& path, bool recursive) override;
 
  private:
+  Result<std::unique_ptr<ProcessStream>> open_stream(const Incarnation& to, const std::string& request,
+                                                     const LogView& view);
   agent_client::Address address(const Incarnation& to) const;
   Result<agent_client::Reply> call(const Incarnation& to, const Result<std::string>& request,
                                    std::optional<std::size_t> content_limit, Duration timeout);

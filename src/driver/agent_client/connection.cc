@@ -183,6 +183,14 @@ Result<std::size_t> Connection::receive(std::span<char> room, Deadline until) {
   }
 }
 
+bool Connection::readable(Deadline until) const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  pollfd watched{socket_.get(), POLLIN, 0};
+  return ::poll(&watched, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000))) > 0;
+}
+
+void Connection::shut() { ::shutdown(socket_.get(), SHUT_RDWR); }
+
 tl::unexpected<Error> Connection::nonsense(std::string_view what) const { return agent_client::nonsense(who_, what); }
 
 Status Connection::wait_for(short events, Deadline until) const {

@@ -69,6 +69,11 @@ class Connection {
   /// At least one byte into `room`.
   Result<std::size_t> receive(std::span<char> room, Deadline until);
 
+  /// Whether there is anything to receive, the end of the connection included, by then.
+  bool readable(Deadline until) const;
+  /// The other side and every call here find the connection ended. From any thread.
+  void shut();
+
   tl::unexpected<Error> nonsense(std::string_view what) const;
 
  private:

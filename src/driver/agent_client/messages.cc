@@ -8,6 +8,7 @@ namespace {
 
 using wire::Reader;
 
+static_assert(Agent::news_limit == wire::chunk_size);
 static_assert(Agent::log_limit == wire::log_limit && Agent::list_limit == wire::list_limit);
 
 constexpr std::int64_t longest_us = 200LL * 366 * 86400 * 1'000'000;
@@ -170,6 +171,34 @@ Result<std::int64_t> read_count(const Reply& reply) {
   const auto count = fields.integer(0);
   TRY(fields.end("the answer"));
   return count;
+}
+
+Result<Fed> read_fed(const Reply& reply, std::size_t given) {
+  Reader from(reply.fields);
+  Fed fed;
+  fed.taken = from.integer(0, static_cast<std::int64_t>(given));
+  fed.closed = from.boolean();
+  TRY(from.end("the answer"));
+  return fed;
+}
+
+Result<ProcessNews> read_news(std::string_view frame) {
+  Reader from(frame);
+  ProcessNews news;
+  const auto what = from.integer(0, 2);
+  if (what == 2) {
+    news.kind = ProcessNews::Kind::ended;
+    news.process = process_from(from);
+  } else {
+    news.kind = ProcessNews::Kind::output;
+    news.stream = what == 0 ? LogStream::out : LogStream::err;
+    news.start = from.integer(0);
+    news.bytes = from.text(Agent::news_limit);
+  }
+  TRY(from.end("the news"));
+  if (news.kind == ProcessNews::Kind::ended && news.process.running)
+    return fail(Code::invalid, "the news holds a process that has ended and runs");
+  return news;
 }
 
 Status read_nothing(const Reply& reply) { return Reader(reply.fields).end("the answer"); }

@@ -25,6 +25,9 @@ Result<FileInfo> read_stat(const Reply& reply);
 Result<FileList> read_list(const Reply& reply);  // names
 Result<FileList> read_tree(const Reply& reply);  // paths below its root
 Result<std::int64_t> read_count(const Reply& reply);
+Result<Fed> read_fed(const Reply& reply, std::size_t given);
+/// One frame of a process that is followed; its `dropped` is the reader's to find.
+Result<ProcessNews> read_news(std::string_view frame);
 Status read_nothing(const Reply& reply);
 
 }  // namespace mayfly::agent_client

@@ -18,6 +18,12 @@ constexpr auto longest_pause = std::chrono::milliseconds(50);
 // Pieces that one call may take before the others get their turn.
 constexpr int pieces_per_turn = 16;
 
+tl::unexpected<Error> server_stops() {
+  return fail(Code::unavailable,
+              "the server is stopping; what was begun in the sandbox goes on there, and its list of processes has it",
+              "stopping");
+}
+
 }  // namespace
 
 struct Outstanding::Active {
@@ -57,6 +63,14 @@ void Outstanding::add(Call call) {
   ::eventfd_write(wake_.get(), 1);
 }
 
+void Outstanding::end_all() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ::eventfd_write(wake_.get(), 1);
+}
+
 void Outstanding::loop() {
   std::array<epoll_event, 64> events;
   for (;;) {
@@ -68,12 +82,14 @@ void Outstanding::loop() {
     take_added();
     const auto now = Clock::now();
     while (!times_.empty() && times_.begin()->first <= now) at_time(times_.begin()->second, now);
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (stopping_) break;
+    if (!ending_) continue;
+    lock.unlock();
+    while (!active_.empty()) complete(active_.begin()->first, server_stops());
   }
   // A `then` may add a call again: until none does.
-  for (take_added(); !active_.empty(); take_added())
-    complete(active_.begin()->first, fail(Code::unavailable, "the server stops"));
+  for (take_added(); !active_.empty(); take_added()) complete(active_.begin()->first, server_stops());
 }
 
 void Outstanding::take_added() {
@@ -84,7 +100,7 @@ void Outstanding::take_added() {
   {
     const std::lock_guard lock(mutex_);
     added.swap(added_);
-    stopping = stopping_;
+    stopping = stopping_ || ending_;
   }
   for (auto& call : added) {
     const auto number = ++last_number_;

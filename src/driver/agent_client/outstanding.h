@@ -32,6 +32,8 @@ class Outstanding {
   ~Outstanding();
 
   void add(Call call);
+  /// Completes what is outstanding, and from now on what is added, with Code::unavailable, stopping.
+  void end_all();
 
  private:
   struct Active;
@@ -49,9 +51,10 @@ class Outstanding {
 
   const os::Fd epoll_, wake_;
 
-  std::mutex mutex_;  // guards the next two
+  std::mutex mutex_;  // guards the next three
   std::vector<Call> added_;
   bool stopping_ = false;
+  bool ending_ = false;
 
   // Of the thread alone.
   std::map<std::uint64_t, std::unique_ptr<Active>> active_;
