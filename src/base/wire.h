@@ -55,6 +55,7 @@ enum class Operation : std::uint16_t {
   mkdir = 25,
   move = 26,
   remove = 27,
+  connect = 40,
 };
 
 struct Header {

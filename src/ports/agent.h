@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "base/byte_channel.h"
 #include "base/stream.h"
 
 namespace mayfly {
@@ -122,6 +123,10 @@ class Agent {
   virtual Status mkdir(const Incarnation& to, const std::string& path, bool parents) = 0;
   virtual Status move(const Incarnation& to, const std::string& from, const std::string& path) = 0;
   virtual Status remove(const Incarnation& to, const std::string& path, bool recursive) = 0;
+
+  /// A connection to what listens on a TCP port of the sandbox's own loopback interface. conflict, port_closed, when
+  /// nothing does; exhausted when it carries as many as it can; unsupported: an agent from before there was this.
+  virtual void connect(const Incarnation& to, int port, std::function<void(Result<ByteChannel>)> then) = 0;
 };
 
 }  // namespace mayfly

@@ -1,6 +1,7 @@
 #include "app/execution.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "support/given.h"
 
@@ -66,6 +67,14 @@ class FakeAgent : public Agent {
     return tl::unexpected(not_asked());
   }
   Status remove(const Incarnation&, const std::string&, bool) override { return tl::unexpected(not_asked()); }
+  void connect(const Incarnation&, int port, std::function<void(Result<ByteChannel>)> then) override {
+    dialled.push_back(port);
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
+    const ByteChannel guest(ends[0]);
+    then(ByteChannel(ends[1]));
+  }
+  std::vector<int> dialled;
 };
 
 struct Inside {

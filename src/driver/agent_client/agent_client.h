@@ -54,6 +54,8 @@ class AgentClient : public Agent {
   Status move(const Incarnation& to, const std::string& from, const std::string& path) override;
   Status remove(const Incarnation& to, const std::string& path, bool recursive) override;
 
+  void connect(const Incarnation& to, int port, std::function<void(Result<ByteChannel>)> then) override;
+
  private:
   agent_client::Address address(const Incarnation& to) const;
   Result<agent_client::Reply> call(const Incarnation& to, const Result<std::string>& request,
