@@ -23,11 +23,12 @@ using StreamingHandler = std::function<Response(const Request&, BodyReader&)>;
 using Handler = std::variant<BlockingHandler, AsyncHandler, StreamingHandler>;
 
 struct Route {
-  std::string method;
+  std::string method;                 // "*": every one that no other route of the pattern serves
   std::string pattern;
   Handler handler;
   std::size_t body_limit = 1 << 20;   // bytes; past it 413. Streaming routes have no limit of their own.
   bool long_running = false;          // a blocking handler whose response streams: uses the streaming pool
+  bool relays = false;                // an async handler that gets no body: that goes where Response::relay leads
 };
 
 class Router {
