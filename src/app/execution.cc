@@ -52,17 +52,22 @@ void Execution::run(const Caller& caller, const std::string& id_or_name, Command
 
 void Execution::run_first(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
                           Then then, const Once& once) {
-  const auto sandbox = sandboxes_.get(caller, id_or_name);
-  if (!sandbox) return then(tl::unexpected(sandbox.error()));
+  when_started(caller, id_or_name,
+               [this, caller, command = std::move(command), wait, then = std::move(then),
+                once](Result<Sandbox> sandbox) {
+                 if (!sandbox) return then(tl::unexpected(sandbox.error()));
+                 run_in(caller, *sandbox, command, wait, then, once);
+               });
+}
+
+void Execution::when_started(const Caller& caller, const std::string& id_or_name,
+                             std::function<void(Result<Sandbox>)> then) {
+  auto sandbox = sandboxes_.get(caller, id_or_name);
+  if (!sandbox) return then(std::move(sandbox));
   const auto state = sandbox->resource.state;
   if (state != State::requested && state != State::starting && state != State::resuming)
-    return run_in(caller, *sandbox, std::move(command), wait, std::move(then), once);
-  sandboxes_.when_settled(caller, sandbox->resource.id, start_patience,
-                          [this, caller, command = std::move(command), wait, then = std::move(then),
-                           once](Result<Sandbox> settled) {
-                            if (!settled) return then(tl::unexpected(settled.error()));
-                            run_in(caller, *settled, command, wait, then, once);
-                          });
+    return then(std::move(sandbox));
+  sandboxes_.when_settled(caller, sandbox->resource.id, start_patience, std::move(then));
 }
 
 void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
@@ -128,6 +133,31 @@ Error Execution::why_cut_off(const Caller& caller, const Sandbox& sandbox, Error
             "disk_limit", {}};
   const std::string state(name(now->resource.state));
   return {Code::conflict, who + " is " + state + ": its state changed while the command ran", "state_" + state, {}};
+}
+
+void Execution::connect(const Caller& caller, const std::string& id_or_name, int port, Connected then) {
+  if (auto allowed = require(caller, Role::member); !allowed) return then(tl::unexpected(allowed.error()));
+  when_started(caller, id_or_name, [this, caller, port, then = std::move(then)](Result<Sandbox> sandbox) {
+    if (!sandbox) return then(tl::unexpected(sandbox.error()));
+    connect_in(caller, *sandbox, port, then);
+  });
+}
+
+void Execution::connect_in(const Caller& caller, const Sandbox& sandbox, int port, Connected then) {
+  if (auto fine = running(sandbox); !fine) return then(tl::unexpected(fine.error()));
+  const auto& id = sandbox.resource.id;
+  auto place = connections_.take(id, caller.key);
+  if (!place) return then(tl::unexpected(place.error()));
+  using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<void>>;
+  auto held = std::make_shared<Both>(std::move(*place), activity_.hold(id, Activity::port));
+  agent_.connect(incarnation_of(sandbox, installation_), port,
+                 [this, caller, sandbox, held, then = std::move(then)](Result<ByteChannel> to) {
+                   if (to) return then(PortConnection{std::move(*to), held});
+                   if (to.error().code == Code::unavailable) agent_missed();
+                   auto why = why_cut_off(caller, sandbox, std::move(to).error());
+                   if (why.reason == "port_closed") why.message += " in sandbox " + sandbox.resource.id.text;
+                   then(tl::unexpected(std::move(why)));
+                 });
 }
 
 Result<Incarnation> Execution::use(const Caller& caller, const std::string& id_or_name, Activity by) {
