@@ -68,6 +68,7 @@ awaitable<Relayed> Relaying::exchange() {
     const bool sent = co_await to_client(parts_of(go_on));
     if (!sent) co_return refused(400, went_away);
   }
+  client_.take_ring();  // of the handler's answer
   client_.bell_ends_reads = true;
   begin(&Relaying::bring_request);
   Relayed outcome = co_await bring_answer();
