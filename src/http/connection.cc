@@ -64,13 +64,15 @@ bool Connection::left() {
   return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-awaitable<bool> Connection::greet() {
+awaitable<bool> Connection::greet(milliseconds patience) {
+  const auto end = Clock::now() + patience;
   while (tls_ && !tls_->established()) {
     const bool well = tls_->handshake();
     const auto words = tls_->drain();
-    const bool sent = co_await write_all(parts_of(words), milliseconds(10'000));
+    const bool sent = co_await write_all(parts_of(words), patience);
     if (!sent || !well) co_return false;
     if (tls_->established()) break;
+    wait_until(end);
     const bool more = co_await read_sealed();
     if (!more) co_return false;
   }

@@ -38,8 +38,8 @@ class Connection final : public Guest, public Waiter {
   /// Whether the last receive() failed because the client has properly ended its side.
   bool at_end() const { return at_end_; }
 
-  /// Speaks TLS until both sides can talk. False: the end, late, gone, or not TLS.
-  awaitable<bool> greet();
+  /// Speaks TLS until both sides can talk, so long at most. False: the end, late, gone, or not TLS.
+  awaitable<bool> greet(milliseconds patience);
   /// Into `in`. False: the end, late, gone or, with bell_ends_reads, rung.
   awaitable<bool> receive(std::size_t size);
   /// Progress of a single byte earns the next `patience`. One at a time.

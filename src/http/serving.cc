@@ -29,8 +29,7 @@ BodyDecoder decoder_of(const RequestHead& head) {
 }  // namespace
 
 awaitable<void> Serving::run() {
-  client_.allow(common_.options.header_timeout);
-  bool again = co_await client_.greet();
+  bool again = co_await client_.greet(common_.options.header_timeout);
   while (again && !client_.gone()) again = co_await serve_one();
 }
 
