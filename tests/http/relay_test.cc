@@ -249,7 +249,7 @@ TEST_F(Relays, AChangedProtocolIsBytesBothWays) {
   EXPECT_EQ(answer.header("Upgrade"), "websocket");
   EXPECT_EQ(answer.header("Connection"), "Upgrade");
   EXPECT_EQ(answer.header("Sec-WebSocket-Protocol"), "chat");
-  client.send("\x81\x00\xff");
+  client.send(std::string_view("\x81\x00\xff", 3));
   EXPECT_EQ(read_until(server, "\xff").size(), 3u);
   client.end_sending();
   EXPECT_EQ(read_to_end(server), "") << "the end of one side goes through";
