@@ -21,6 +21,8 @@ class Channel {
   explicit Channel(Fd socket);
 
   int socket() const { return socket_.get(); }
+  /// Ends the channel; the connection goes on as something else.
+  Fd release() { return std::move(socket_); }
   /// Code::unavailable when the caller has hung up.
   Result<Frame> receive();
   Status send(Answer answer);

@@ -96,6 +96,7 @@ class Session {
     if (frame.header.operation == Operation::write) return write(fields);
     if (frame.header.operation == Operation::attach) return attach(fields);
     if (frame.header.operation == Operation::follow) return follow(fields);
+    if (frame.header.operation == Operation::connect) return connect(fields);
     auto answer = perform(frame.header.operation, fields);
     return (answer ? channel_.send(std::move(*answer)) : channel_.send_error(answer.error())).has_value();
   }
@@ -125,7 +126,8 @@ class Session {
       case Operation::attach:
       case Operation::follow:
       case Operation::read:
-      case Operation::write: break;
+      case Operation::write:
+      case Operation::connect: break;
     }
     return fail(Code::unsupported, "this agent knows no operation " + std::to_string(static_cast<int>(operation)));
   }
@@ -347,6 +349,26 @@ class Session {
       static_cast<void>(channel_.send_error(done.error()));
       return false;
     }
+  }
+
+  /// After the answer the connection is a tunnel, of which the forwarder takes care.
+  bool connect(Reader& fields) {
+    auto guest = open_port(fields);
+    if (!guest) return channel_.send_error(guest.error()).has_value();
+    if (channel_.send(Answer())) shared_.forwarder.carry(channel_.release(), std::move(*guest));
+    else shared_.forwarder.give_back();
+    return false;
+  }
+
+  Result<Fd> open_port(Reader& fields) {
+    const auto port = fields.integer(1, 65'535);
+    TRY(fields.end("connect"));
+    const WaitingPlace place(shared_.waiting, {std::numeric_limits<std::int64_t>::max(), channel_.socket()});
+    TRY(place.check());
+    TRY(shared_.forwarder.reserve());
+    auto guest = dial_port(static_cast<int>(port));
+    if (!guest) shared_.forwarder.give_back();
+    return guest;
   }
 
   Result<std::string> path_only(Reader& fields) {

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "agent/channel.h"
+#include "agent/forward.h"
 #include "agent/process_table.h"
 
 namespace mayfly::agent {
@@ -12,6 +13,7 @@ struct Shared {
   ProcessTable& processes;
   std::atomic<int> connections{0};
   std::atomic<int> waiting{0};  // those that wait for a process
+  Forwarder forwarder{};
 };
 
 constexpr int connection_limit = 256;

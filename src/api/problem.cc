@@ -28,7 +28,9 @@ std::string_view title_of(int status) {
     case 409: return "Conflict";
     case 413: return "Too large";
     case 416: return "Range not satisfiable";
+    case 421: return "Served elsewhere";
     case 422: return "Cannot be done";
+    case 426: return "Upgrade needed";
     case 429: return "Too many";
     case 431: return "Header too large";
     case 501: return "Not supported here";
@@ -85,7 +87,10 @@ int status_of(Code code) {
 
 http::Response problem(const Error& error, const std::string& request_id) {
   const std::string code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
-  const int status = error.reason == key_reused ? 422 : status_of(error.code);
+  const int status = error.reason == key_reused       ? 422
+                     : error.reason == "port_closed"  ? 502
+                     : error.reason == "port_timeout" ? 504
+                                                      : status_of(error.code);
   return render(status, without_host_words(error.message), code, request_id, error.fields);
 }
 
@@ -94,7 +99,11 @@ http::Response problem(int status, std::string_view detail, const http::Request&
                            : status == 405 ? "method_not_allowed"
                            : status == 413 ? "too_large"
                            : status == 408 ? "timed_out"
+                           : status == 421 ? "wrong_listener"
+                           : status == 426 ? "upgrade_needed"
+                           : status == 502 ? "port_answer_unusable"
                            : status == 503 ? "overloaded"
+                           : status == 504 ? "timed_out"
                            : status >= 500 ? "internal"
                                            : "malformed";
   return render(status, detail, code, request.id, {});

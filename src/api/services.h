@@ -19,6 +19,14 @@
 
 namespace mayfly::api {
 
+/// How clients reach this server.
+struct Front {
+  std::string public_url = {};                    // without a slash at its end; empty: links are paths
+  std::string data_url = {};                      // of the listener that ports have to themselves, if they have one
+  bool https = false;
+  std::chrono::milliseconds port_idle{600'000};   // a connection to a port without a byte either way
+};
+
 /// All that a dialect may call.
 struct Services {
   Sandboxes& sandboxes;
@@ -39,6 +47,7 @@ struct Services {
   std::string openapi;                                      // the document, as JSON
   std::function<void(std::function<void()>)> post;          // runs it on a thread that may block
   std::function<Result<std::string>(Duration)> move_clock;  // test builds only: the time after the move
+  Front front = {};
 };
 
 }  // namespace mayfly::api

@@ -33,35 +33,41 @@ class HeldSource : public Source {
 }  // namespace
 
 /// Called on threads that must not wait: only who is asleep costs another one.
-void AwakeAgent::while_awake(const Incarnation& to, Then then, std::function<void(Then)> act) {
-  const auto holding = [](std::shared_ptr<void> held, Then answer) -> Then {
-    return [held = std::move(held), answer = std::move(answer)](Result<RunResult> result) mutable {
-      held.reset();
-      answer(std::move(result));
-    };
-  };
-  if (auto held = standby_.awake_already(to)) return act(holding(std::move(held), std::move(then)));
-  post_([this, to, holding, then = std::move(then), act = std::move(act)] {
-    auto held = standby_.awake(to);
-    if (!held) return then(tl::unexpected(held.error()));
-    act(holding(std::move(*held), then));
-  });
+void AwakeAgent::with_hold(const Incarnation& to, std::function<void(Result<std::shared_ptr<void>>)> act) {
+  if (auto held = standby_.awake_already(to)) return act(std::move(held));
+  post_([this, to, act = std::move(act)] { act(standby_.awake(to)); });
 }
 
 void AwakeAgent::run(const Incarnation& to, const Command& command, Duration wait, Then then) {
-  if (!command.keep_awake)
-    then = [this, to, then = std::move(then)](Result<RunResult> result) {
-      if (result && result->process.running)
+  with_hold(to, [this, to, command, wait, then = std::move(then)](Result<std::shared_ptr<void>> held) {
+    if (!held) return then(tl::unexpected(held.error()));
+    real_.run(to, command, wait, [this, to, command, then, held = std::move(*held)](Result<RunResult> result) mutable {
+      if (result && result->process.running && !command.keep_awake)
         post_([this, to, id = result->process.id] { (void)let_sleep(to, id); });
+      held.reset();
       then(std::move(result));
-    };
-  while_awake(to, std::move(then), [this, to, command, wait](Then answer) {
-    real_.run(to, command, wait, std::move(answer));
+    });
   });
 }
 
 void AwakeAgent::wait(const Incarnation& to, std::int64_t id, Duration wait, Then then) {
-  while_awake(to, std::move(then), [this, to, id, wait](Then answer) { real_.wait(to, id, wait, std::move(answer)); });
+  with_hold(to, [this, to, id, wait, then = std::move(then)](Result<std::shared_ptr<void>> held) {
+    if (!held) return then(tl::unexpected(held.error()));
+    real_.wait(to, id, wait, [then, held = std::move(*held)](Result<RunResult> result) mutable {
+      held.reset();
+      then(std::move(result));
+    });
+  });
+}
+
+void AwakeAgent::connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) {
+  with_hold(to, [this, to, port, then = std::move(then)](Result<std::shared_ptr<void>> held) {
+    if (!held) return then(tl::unexpected(held.error()));
+    real_.connect(to, port, [then, held = std::move(*held)](Result<PortConnection> connection) {
+      if (connection) connection->held = held;
+      then(std::move(connection));
+    });
+  });
 }
 
 Result<AgentStatus> AwakeAgent::status(const Incarnation& to) {

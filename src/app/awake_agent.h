@@ -40,10 +40,11 @@ class AwakeAgent : public Agent {
   Status mkdir(const Incarnation& to, const std::string& path, bool parents) override;
   Status move(const Incarnation& to, const std::string& from, const std::string& path) override;
   Status remove(const Incarnation& to, const std::string& path, bool recursive) override;
+  void connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) override;
 
  private:
   using Then = std::function<void(Result<RunResult>)>;
-  void while_awake(const Incarnation& to, Then then, std::function<void(Then)> act);
+  void with_hold(const Incarnation& to, std::function<void(Result<std::shared_ptr<void>>)> act);
 
   Agent& real_;
   Standby& standby_;

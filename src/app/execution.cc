@@ -82,16 +82,20 @@ void Execution::run(const Caller& caller, const std::string& id_or_name, Command
 
 void Execution::run_first(const Caller& caller, const std::string& id_or_name, Command command, Duration wait,
                           Then then, const Once& once) {
-  const auto sandbox = sandboxes_.get(caller, id_or_name);
-  if (!sandbox) return then(tl::unexpected(sandbox.error()));
-  if (!on_its_way(sandbox->resource.state))
-    return run_in(caller, *sandbox, std::move(command), wait, std::move(then), once);
-  sandboxes_.when_settled(caller, sandbox->resource.id, start_patience,
-                          [this, caller, command = std::move(command), wait, then = std::move(then),
-                           once](Result<Sandbox> settled) {
-                            if (!settled) return then(tl::unexpected(settled.error()));
-                            run_in(caller, *settled, command, wait, then, once);
-                          });
+  when_started(caller, id_or_name,
+               [this, caller, command = std::move(command), wait, then = std::move(then),
+                once](Result<Sandbox> sandbox) {
+                 if (!sandbox) return then(tl::unexpected(sandbox.error()));
+                 run_in(caller, *sandbox, command, wait, then, once);
+               });
+}
+
+void Execution::when_started(const Caller& caller, const std::string& id_or_name,
+                             std::function<void(Result<Sandbox>)> then) {
+  auto sandbox = sandboxes_.get(caller, id_or_name);
+  if (!sandbox) return then(std::move(sandbox));
+  if (!on_its_way(sandbox->resource.state)) return then(std::move(sandbox));
+  sandboxes_.when_settled(caller, sandbox->resource.id, start_patience, std::move(then));
 }
 
 void Execution::run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
@@ -203,6 +207,34 @@ Result<Sandbox> Execution::settled(const Caller& caller, const ResourceId& id) {
   sandboxes_.when_settled(caller, id, start_patience,
                           [answer](Result<Sandbox> sandbox) { answer->set_value(std::move(sandbox)); });
   return comes.get();
+}
+
+void Execution::connect(const Caller& caller, const std::string& id_or_name, int port, Connected then) {
+  if (auto allowed = require(caller, Role::member); !allowed) return then(tl::unexpected(allowed.error()));
+  when_started(caller, id_or_name, [this, caller, port, then = std::move(then)](Result<Sandbox> sandbox) {
+    if (!sandbox) return then(tl::unexpected(sandbox.error()));
+    connect_in(caller, *sandbox, port, then);
+  });
+}
+
+void Execution::connect_in(const Caller& caller, const Sandbox& sandbox, int port, Connected then) {
+  if (auto fine = running(sandbox); !fine) return then(tl::unexpected(fine.error()));
+  const auto& id = sandbox.resource.id;
+  auto place = connections_.take(id, caller.key);
+  if (!place) return then(tl::unexpected(place.error()));
+  using Held = std::vector<std::shared_ptr<void>>;
+  auto held = std::make_shared<Held>(Held{std::move(*place), activity_.hold(id, Activity::port)});
+  agent_.connect(incarnation_of(sandbox, installation_), port,
+                 [this, caller, sandbox, held, then = std::move(then)](Result<PortConnection> to) {
+                   if (to) {
+                     held->push_back(std::move(to->held));
+                     return then(PortConnection{std::move(to->to), held});
+                   }
+                   if (to.error().code == Code::unavailable) agent_missed();
+                   auto why = why_cut_off(caller, sandbox, std::move(to).error());
+                   if (why.reason == "port_closed") why.message += " in sandbox " + sandbox.resource.id.text;
+                   then(tl::unexpected(std::move(why)));
+                 });
 }
 
 Result<Incarnation> Execution::use(const Caller& caller, const std::string& id_or_name, Activity by) {

@@ -2,6 +2,7 @@
 // Processes and files inside sandboxes: finds the right incarnation, counts the use, and hands the call to its agent.
 
 #include "app/activity.h"
+#include "app/connection_counts.h"
 #include "app/idempotency.h"
 #include "app/sandboxes.h"
 #include "app/streams.h"
@@ -37,6 +38,11 @@ class Execution {
   /// The same for looking on, which keeps nothing alive and is open to readers.
   Result<Incarnation> look(const Caller& caller, const std::string& id_or_name);
 
+  /// A connection to what listens on that port inside. A sandbox that is starting is waited for. conflict, port_closed,
+  /// when nothing listens; exhausted, too_many_connections.
+  void connect(const Caller& caller, const std::string& id_or_name, int port,
+               std::function<void(Result<PortConnection>)> then);
+
   Agent& agent() { return agent_; }
   Streams& streams() { return streams_; }
 
@@ -45,6 +51,10 @@ class Execution {
 
  private:
   using Then = std::function<void(Result<RunResult>)>;
+  using Connected = std::function<void(Result<PortConnection>)>;
+  void connect_in(const Caller& caller, const Sandbox& sandbox, int port, Connected then);
+  /// The sandbox as it is, or as it has settled when it is on its way to running.
+  void when_started(const Caller& caller, const std::string& id_or_name, std::function<void(Result<Sandbox>)> then);
   void run_first(const Caller& caller, const std::string& id_or_name, Command command, Duration wait, Then then,
                  const Once& once);
   void run_in(const Caller& caller, const Sandbox& sandbox, Command command, Duration wait, Then then,
@@ -64,6 +74,7 @@ class Execution {
   Idempotency& idempotency_;
   const Installation& installation_;
   Streams streams_;
+  ConnectionCounts connections_;
 };
 
 }  // namespace mayfly

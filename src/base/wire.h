@@ -61,6 +61,7 @@ enum class Operation : std::uint16_t {
   remove = 27,
   let_sleep = 50,
   holding = 51,
+  connect = 40,
 };
 
 struct Header {

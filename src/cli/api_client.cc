@@ -38,14 +38,6 @@ Result<std::string> key_in(const std::string& file) {
   return key;
 }
 
-http::Headers headers_for(const Target& target) {
-  http::Headers headers = {{"Accept", "application/json"}};
-  if (!target.key.empty()) headers.emplace_back("Authorization", "Bearer " + target.key);
-  if (const auto workspace = variable("MAYFLY_WORKSPACE"); !workspace.empty())
-    headers.emplace_back("X-Mayfly-Workspace", workspace);
-  return headers;
-}
-
 Error in_attempt(std::string_view what, Error error) {
   if (error.code == Code::unavailable) error.reason = unreachable;
   return in_context("cannot " + std::string(what), std::move(error));
@@ -61,7 +53,16 @@ Result<Answer> read(std::string_view what, http::Response response) {
 
 }  // namespace
 
-Result<Target> Target::find(const std::string& url_option, const std::string& key_file_option) {
+http::Headers headers_for(const Target& target) {
+  http::Headers headers = {{"Accept", "application/json"}};
+  if (!target.key.empty()) headers.emplace_back("Authorization", "Bearer " + target.key);
+  if (const auto workspace = variable("MAYFLY_WORKSPACE"); !workspace.empty())
+    headers.emplace_back("X-Mayfly-Workspace", workspace);
+  return headers;
+}
+
+Result<Target> Target::find(const std::string& url_option, const std::string& key_file_option,
+                            const std::string& ca_file_option) {
   Target target;
   target.url = !url_option.empty() ? url_option : variable("MAYFLY_URL");
   if (target.url.empty()) target.url = local_server;
@@ -69,6 +70,7 @@ Result<Target> Target::find(const std::string& url_option, const std::string& ke
     return fail(Code::invalid,
                 "--url or MAYFLY_URL: expected http://HOST:PORT; got \"" + target.url.substr(0, 200) + "\"");
   target.key = key_file_option.empty() ? trimmed(variable("MAYFLY_API_KEY")) : TRY(key_in(key_file_option));
+  target.ca_file = ca_file_option.empty() ? variable("MAYFLY_CA_FILE") : ca_file_option;
   return target;
 }
 
@@ -83,7 +85,8 @@ std::string path_to(std::string_view base, const std::vector<std::string>& segme
   return path;
 }
 
-ApiClient::ApiClient(Target target) : target_(std::move(target)), client_(target_.url, headers_for(target_)) {}
+ApiClient::ApiClient(Target target)
+    : target_(std::move(target)), client_(target_.url, headers_for(target_), target_.ca_file) {}
 
 Result<http::Response> ApiClient::ask(std::string_view what, const http::ClientRequest& request) {
   return client_.call(request).map_error([&](Error error) { return in_attempt(what, std::move(error)); });

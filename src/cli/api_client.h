@@ -16,9 +16,11 @@ namespace mayfly::cli {
 struct Target {
   std::string url;
   std::string key;
+  std::string ca_file = {};   // PEM certificates to believe instead of the system's
 
-  /// --url or MAYFLY_URL or the local server; the file of --key-file or MAYFLY_API_KEY.
-  static Result<Target> find(const std::string& url_option, const std::string& key_file_option);
+  /// --url or MAYFLY_URL or the local server; the file of --key-file or MAYFLY_API_KEY; --ca-file or MAYFLY_CA_FILE.
+  static Result<Target> find(const std::string& url_option, const std::string& key_file_option,
+                             const std::string& ca_file_option = {});
 };
 
 struct Answer {
@@ -28,6 +30,9 @@ struct Answer {
 
   bool accepted_only() const { return status == 202; }
 };
+
+/// What each call says of itself: who asks, and where.
+http::Headers headers_for(const Target& target);
 
 using Query = std::vector<std::pair<std::string, std::string>>;
 

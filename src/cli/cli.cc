@@ -27,6 +27,7 @@ constexpr const char* about_the_rest =
     "Environment:\n"
     "  MAYFLY_URL       the server; http://127.0.0.1:7070 without one\n"
     "  MAYFLY_API_KEY   the key to ask with\n"
+    "  MAYFLY_CA_FILE   certificates to believe of an https server, instead of the system's\n"
     "  MAYFLY_WORKSPACE where to act, by id or slug; the home of the key without one\n"
     "  NO_COLOR         no colours, also on a terminal\n"
     "\n"
@@ -38,7 +39,7 @@ constexpr const char* about_the_rest =
 
 /// Everything a command line can hold, and the command that was chosen.
 struct CommandLine {
-  std::string url, key_file;
+  std::string url, key_file, ca_file;
   bool json = false;
   CreateOptions create;
   ListOptions list;
@@ -116,6 +117,8 @@ class Tree {
   void add_common(CLI::App* app) {
     app->add_option("--url", line_.url, "the server, instead of MAYFLY_URL");
     app->add_option("--key-file", line_.key_file, "a file that holds the key, instead of MAYFLY_API_KEY")
+        ->type_name("FILE");
+    app->add_option("--ca-file", line_.ca_file, "certificates to believe (PEM), instead of MAYFLY_CA_FILE")
         ->type_name("FILE");
     app->add_flag("--json", line_.json, "print what the API answers: one JSON document");
   }
@@ -224,6 +227,12 @@ void Tree::processes() {
   needs(kill_command, "SANDBOX");
   kill_command->add_option("PROCESS", l.second)->required();
   kill_command->add_option("--signal", l.third, "KILL (without it), TERM, INT, HUP, QUIT, USR1, USR2, STOP or CONT");
+
+  auto* forward = add(&app_, "port-forward", "a local port that leads to one in a sandbox, until it is interrupted",
+                      [&l](Session& s) { return port_forward(s, l.subject, l.second); });
+  needs(forward, "SANDBOX");
+  forward->add_option("PORT", l.second, "or LOCAL:PORT; LOCAL is on 127.0.0.1, and 0 any free one")
+      ->required();
 
   auto* cp = add(&app_, "cp",
                  "copy files and folders: cp LOCAL SANDBOX:/path, or cp SANDBOX:/path LOCAL; - is stdin or stdout",
@@ -449,7 +458,7 @@ std::optional<int> parse(Tree& tree, CommandLine& line, std::vector<std::string>
 
 int perform(const CommandLine& line, Output& out, Output& err) {
   const auto ended = [&]() -> Result<int> {
-    Session session{ApiClient(TRY(Target::find(line.url, line.key_file))), out, err, line.json};
+    Session session{ApiClient(TRY(Target::find(line.url, line.key_file, line.ca_file))), out, err, line.json};
     return line.chosen(session);
   }();
   if (ended) return *ended;

@@ -101,6 +101,10 @@ Result<int> list_processes(Session& session, const std::string& sandbox);
 Result<int> logs(Session& session, const LogOptions& options);
 Result<int> kill(Session& session, const std::string& sandbox, const std::string& process, const std::string& signal);
 
+// commands_ports.cc
+/// `ports` is [LOCAL:]PORT. Goes on until it is interrupted.
+Result<int> port_forward(Session& session, const std::string& sandbox, const std::string& ports);
+
 // commands_files.cc
 Result<int> copy(Session& session, const std::string& from, const std::string& to);
 

@@ -118,6 +118,7 @@ struct Client::Impl {
   std::string place;
   bool usable = false;
   Headers always;
+  std::string ca_file;
   CURL* handle = nullptr;
 
   ~Impl() { ::curl_easy_cleanup(handle); }
@@ -125,7 +126,7 @@ struct Client::Impl {
   Error error_of(CURLcode code, const ClientRequest& request) const;
 };
 
-Client::Client(std::string base_url, Headers always) : impl_(std::make_unique<Impl>()) {
+Client::Client(std::string base_url, Headers always, std::string ca_file) : impl_(std::make_unique<Impl>()) {
   static std::once_flag once;
   std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
   while (base_url.ends_with('/')) base_url.pop_back();
@@ -134,6 +135,7 @@ Client::Client(std::string base_url, Headers always) : impl_(std::make_unique<Im
   impl_->place = parts.place;
   impl_->usable = parts.usable;
   impl_->always = std::move(always);
+  impl_->ca_file = std::move(ca_file);
   impl_->handle = ::curl_easy_init();
 }
 
@@ -178,6 +180,8 @@ void Client::Impl::prepare(Transfer& transfer, const HeaderList& headers, const 
   set(CURLOPT_PATH_AS_IS, 1L);
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_PROXY, "");  // a control plane is spoken to directly, whatever the environment says
+  if (!ca_file.empty()) set(CURLOPT_CAINFO, ca_file.c_str());
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_HTTPHEADER, headers.list);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
@@ -218,6 +222,8 @@ Error Client::Impl::error_of(CURLcode code, const ClientRequest& request) const 
       return {Code::timed_out, what + ": no answer within " + std::to_string(request.timeout.count()) + " ms", {}, {}};
     case CURLE_SEND_ERROR: case CURLE_RECV_ERROR: case CURLE_GOT_NOTHING: case CURLE_PARTIAL_FILE:
       return {Code::unavailable, what + ": the connection broke off: " + ::curl_easy_strerror(code), {}, {}};
+    case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE:
+      return {Code::unavailable, place + " does not prove to be who it says: " + ::curl_easy_strerror(code), {}, {}};
     case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL:
       return {Code::invalid, what + ": " + ::curl_easy_strerror(code), {}, {}};
     default:

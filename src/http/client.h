@@ -28,7 +28,8 @@ struct ClientRequest {
 /// One connection, kept alive between calls. Not for several threads at once.
 class Client {
  public:
-  explicit Client(std::string base_url, Headers always = {});
+  /// `ca_file`: PEM certificates to believe instead of the system's.
+  explicit Client(std::string base_url, Headers always = {}, std::string ca_file = {});
   ~Client();
   Client(Client&&) noexcept;
 

@@ -195,6 +195,11 @@ std::string render_head(const Response& response, const Framing& framing, std::s
   }
   if (framing.length) out.append("Content-Length: ").append(std::to_string(*framing.length)).append("\r\n");
   if (framing.chunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (!framing.upgrade.empty()) {
+    out.append("Connection: Upgrade\r\nUpgrade: ");
+    append_clean(out, framing.upgrade);
+    out += "\r\n";
+  }
   if (framing.close) out.append("Connection: close\r\n");
   if (framing.say_keep_alive && !framing.close) out.append("Connection: keep-alive\r\n");
   out += "\r\n";

@@ -41,6 +41,7 @@ struct Framing {
   bool chunked = false;
   bool close = false;
   bool say_keep_alive = false;   // HTTP/1.0 closes otherwise
+  std::string upgrade = {};      // the protocol that follows a 101
 };
 
 /// Status line and headers. What the server owns (framing, Date, X-Request-Id, Connection) is not taken from

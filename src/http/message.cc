@@ -1,6 +1,7 @@
 #include "http/message.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 namespace mayfly::http {
@@ -30,6 +31,29 @@ const std::string* find(const Headers& headers, std::string_view name) {
     if (same_word(key, name)) return &value;
   }
   return nullptr;
+}
+
+bool holds_word(const Headers& headers, std::string_view name, std::string_view word) {
+  for (const auto& [key, value] : headers) {
+    if (!same_word(key, name)) continue;
+    std::string_view left = value;
+    while (!left.empty()) {
+      auto piece = left.substr(0, left.find(','));
+      left.remove_prefix(std::min(left.size(), piece.size() + 1));
+      while (!piece.empty() && (piece.front() == ' ' || piece.front() == '\t')) piece.remove_prefix(1);
+      while (!piece.empty() && (piece.back() == ' ' || piece.back() == '\t')) piece.remove_suffix(1);
+      if (same_word(piece, word)) return true;
+    }
+  }
+  return false;
+}
+
+bool is_hop_by_hop(const Headers& of, std::string_view name) {
+  constexpr std::array<std::string_view, 8> known = {
+      "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding",
+      "Upgrade"};
+  return std::ranges::any_of(known, [&](auto word) { return same_word(word, name); }) ||
+         holds_word(of, "Connection", name);
 }
 
 const std::string& Request::param(std::string_view name) const {

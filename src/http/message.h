@@ -1,6 +1,7 @@
 #pragma once
 // HTTP as plain values. Nothing here knows Beast, and nothing that handles a request needs to.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_channel.h"
 #include "base/result.h"
 
 namespace mayfly::http {
@@ -55,6 +57,8 @@ class BodySource {
   virtual void cancel() {}
 };
 
+struct Relay;
+
 /// An error status with neither headers nor a body is given its shape by Router::refusal.
 struct Response {
   int status = 200;
@@ -62,7 +66,28 @@ struct Response {
   std::string body = {};
   std::shared_ptr<BodySource> stream = {};           // instead of body
   std::optional<std::uint64_t> stream_length = {};   // known: Content-Length, else chunked
+  std::shared_ptr<Relay> relay = {};                 // instead of all of the above; only on routes that relay
 };
+
+/// Another server, which is to answer the request in our place. What it says goes to the client as it comes, and the
+/// request's body to it, neither faster than the other side reads and without a thread that waits.
+struct Relay {
+  ByteChannel to;
+  /// Request line and headers for it, each with its CR LF, without an empty line at the end and without Connection,
+  /// Upgrade and what frames the body. Empty: no HTTP is spoken to it. The client gets a 101 with the response's own
+  /// headers, and all that follows is bytes, each way ended on its own.
+  std::string head = {};
+  std::string upgrade = {};                          // the protocol that the client asks to change to
+  std::function<void(Response&)> shape = {};         // may change status and headers of its answer
+  std::chrono::milliseconds idle{600'000};           // without a byte either way
+  std::shared_ptr<void> held = {};                   // dropped when all is over
+};
+
+/// Whether a header belongs to one connection and not to the message (RFC 9110, 7.6.1): the known ones, and those that
+/// Connection names.
+bool is_hop_by_hop(const Headers& of, std::string_view name);
+/// Whether the comma-separated values of that header hold the word, any case.
+bool holds_word(const Headers& headers, std::string_view name, std::string_view word);
 
 /// Answers one request, from any thread, exactly once; the first answer counts. When the last copy is dropped
 /// unanswered, the client gets a 500, so that no connection waits for ever.

@@ -68,6 +68,7 @@ const Route* Search::here(const Node& node) {
   for (const auto& [served, route] : node.routes) allowed.insert(served);
   auto found = node.routes.find(method);
   if (found == node.routes.end() && method == "HEAD") found = node.routes.find("GET");
+  if (found == node.routes.end()) found = node.routes.find("*");
   return found == node.routes.end() ? nullptr : found->second.get();
 }
 

@@ -24,7 +24,7 @@ using StreamingHandler = std::function<Response(const Request&, BodyReader&)>;
 using Handler = std::variant<BlockingHandler, AsyncHandler, StreamingHandler>;
 
 struct Route {
-  std::string method;
+  std::string method;                 // "*": every one that no other route of the pattern serves
   std::string pattern;
   Handler handler;
   std::size_t body_limit = 1 << 20;   // bytes; past it 413. Streaming routes have no limit of their own.
@@ -35,6 +35,7 @@ struct Route {
     BlockingHandler handler;
   };
   std::optional<Streamed> streamed = {};
+  bool relays = false;                // an async handler that gets no body: that goes where Response::relay leads
 };
 
 class Router {

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "http/router.h"
+#include "http/tls.h"
 
 namespace mayfly::http {
 
@@ -23,6 +24,8 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{10'000};      // to send a whole header; past it 408 and close
   std::chrono::milliseconds body_timeout{30'000};        // without a byte of progress, either way
   std::chrono::milliseconds idle_timeout{75'000};        // between requests on one connection
+  std::size_t relay_limit = 10'000;                      // so that the rest of connection_limit is left for calls
+  std::shared_ptr<TlsFiles> tls = {};                    // https instead of http
 };
 
 /// Called once per finished request, on any thread: for logs and metrics.

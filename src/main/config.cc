@@ -9,18 +9,29 @@ namespace mayfly {
 
 namespace {
 
-Status listen_on(Config& config, const std::string& text) {
+/// `what` is the option or setting that says so.
+Status listen_on(const std::string& what, const std::string& text, std::string& address, std::uint16_t& on) {
   const auto colon = text.rfind(':');
   unsigned port = 0;
   const auto digits = colon == std::string::npos ? std::string() : text.substr(colon + 1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (colon == 0 || digits.empty() || error != std::errc() || end != digits.data() + digits.size() || port > 65535)
-    return fail(Code::invalid, "--listen wants ADDRESS:PORT, such as 127.0.0.1:7070; got \"" + text + "\"");
-  config.address = text.substr(0, colon);
-  if (config.address.starts_with('[') && config.address.ends_with(']'))
-    config.address = config.address.substr(1, config.address.size() - 2);
-  config.port = static_cast<std::uint16_t>(port);
+    return fail(Code::invalid, what + " wants ADDRESS:PORT, such as 127.0.0.1:7070; got \"" + text + "\"");
+  address = text.substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  on = static_cast<std::uint16_t>(port);
   return {};
+}
+
+/// An origin, perhaps with a path, that links can be made of: no slash at its end, nothing behind it.
+Status check_url(const std::string& name, std::string& url) {
+  while (url.ends_with('/')) url.pop_back();
+  if (url.empty()) return {};
+  const bool schemed = url.starts_with("http://") || url.starts_with("https://");
+  const auto host = schemed ? url.find("://") + 3 : 0;
+  if (schemed && host < url.size() && url[host] != '/' && url.find_first_of("?# \t\r\n\"@") == std::string::npos)
+    return {};
+  return fail(Code::invalid, name + " must be a URL such as https://mayfly.example.org; got \"" + url + "\"");
 }
 
 /// Reads the members of one table and refuses all others.
@@ -78,13 +89,14 @@ class Section {
 };
 
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network", "pool"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network",
+                                          "tls", "data", "ports", "public_url"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
 
   Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
-      crun(file, "crun"), network(file, "network");
+      crun(file, "crun"), network(file, "network"), tls(file, "tls"), data(file, "data"), ports(file, "ports");
   TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
   TRY(workers.integer("fast", config.fast_workers, 1, 256));
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
@@ -95,7 +107,25 @@ Status read_tables(const toml::table& file, Config& config) {
   TRY(network.text("subnet", config.subnet));
   TRY(network.texts("allow", config.allowed_networks));
   TRY(network.texts("resolvers", config.resolvers));
-  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network}) TRY(section->finish());
+  TRY(tls.text("cert", config.certificate));
+  TRY(tls.text("key", config.key));
+  if (config.certificate.empty() != config.key.empty())
+    return fail(Code::invalid, "[tls] needs both cert and key, the paths of two PEM files");
+  std::string listen;
+  TRY(data.text("listen", listen));
+  TRY(data.text("public_url", config.data_url));
+  if (!listen.empty()) TRY(listen_on("[data] listen", listen, config.data_address, config.data_port));
+  else if (!config.data_url.empty()) return fail(Code::invalid, "[data] public_url without [data] listen");
+  TRY(check_url("[data] public_url", config.data_url));
+  TRY(ports.integer("idle_seconds", config.port_idle_seconds, 1, 604'800));
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &tls, &data, &ports})
+    TRY(section->finish());
+  if (const auto* url = file.get("public_url")) {
+    const auto text = url->value<std::string>();
+    if (!text) return fail(Code::invalid, "public_url must be a string");
+    config.public_url = *text;
+    TRY(check_url("public_url", config.public_url));
+  }
 
   if (const auto* pool = file["pool"].as_table()) {
     for (const auto& [key, value] : *pool) {
@@ -152,7 +182,7 @@ Result<Config> read_config(int argc, char** argv) {
       return fail(Code::invalid, option + " wants a value");
     }
     if (option == "--data") config.data = value;
-    else if (option == "--listen") TRY(listen_on(config, value));
+    else if (option == "--listen") TRY(listen_on("--listen", value, config.address, config.port));
     else if (option == "--config") file = value;
     else
       return fail(Code::invalid,

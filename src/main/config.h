@@ -30,6 +30,12 @@ struct Config {
   std::string subnet;                                 // [network] addresses of sandboxes; empty: chosen
   std::vector<std::string> allowed_networks;          // private networks that sandboxes may reach all the same
   std::vector<std::string> resolvers;                 // name servers for sandboxes
+  std::string public_url;                             // what links are made of; empty: they are paths
+  std::string certificate, key;                       // [tls] PEM files; empty: plain HTTP
+  std::string data_address;                           // [data] a listener of their own for ports; empty: none
+  std::uint16_t data_port = 0;
+  std::string data_url;                               // as clients reach it; empty: by its address
+  int port_idle_seconds = 600;                        // [ports] a connection without a byte either way
 };
 
 /// The command line of `serve`, and the TOML file it names. The error is a sentence that says what to write instead.

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "api/native/routes.h"
 #include "base/failpoint.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr auto stop_grace = std::chrono::milliseconds(5000);
 // Of that, for calls that wait for something and may yet get it; the rest is for telling them.
 constexpr auto wait_grace = std::chrono::milliseconds(2000);
+constexpr timespec certificate_period{.tv_sec = 60, .tv_nsec = 0};
 
 int refuse(const Error& error) {
   std::fprintf(stderr, "mayfly: %s\n", error.message.c_str());
@@ -66,19 +68,52 @@ void log_request(const http::Finished& finished) {
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return set;
 }
 
-void stop(http::Server& server, Engine& engine) {
+std::string url_of(const std::string& address, std::uint16_t port, bool https) {
+  const bool six = address.find(':') != std::string::npos;
+  return (https ? "https://" : "http://") + (six ? "[" + address + "]" : address) + ":" + std::to_string(port);
+}
+
+/// Looks at the certificate again: at SIGHUP in any case, else when its files have changed.
+void reload(http::TlsFiles& files, bool in_any_case) {
+  const auto renewed = files.reload(in_any_case);
+  if (!renewed)
+    log::error("the certificate was not renewed; the one before stays in use", {{"error", renewed.error().message}});
+  else if (*renewed) log::info("the certificate was read again, for new connections");
+}
+
+/// Until a signal that ends us comes: its number.
+int wait_for_end(const sigset_t& signals, http::TlsFiles* files) {
+  for (;;) {
+    const int number = ::sigtimedwait(&signals, nullptr, &certificate_period);
+    if (number == SIGTERM || number == SIGINT) return number;
+    if (files) reload(*files, number == SIGHUP);
+  }
+}
+
+/// As many connections as the host allows us: each tunnel takes two descriptors.
+void raise_open_files() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Both listeners at once: each may need its grace.
+void stop(http::Server& server, http::Server& data_server, Engine& engine) {
   std::promise<void> stopped;
   std::thread last_call([&engine, over = stopped.get_future()] {
     over.wait_for(wait_grace);
     engine.end_waits();
   });
+  std::thread data_stop([&] { data_server.stop(stop_grace); });
   server.stop(stop_grace);
+  data_stop.join();
   stopped.set_value();
   last_call.join();
 }
@@ -89,6 +124,9 @@ Status run(const Config& config) {
   ::mallopt(M_ARENA_MAX, 2);
   // The first processes of sandboxes become our children when crun ends, so that their end is noticed and reaped.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  raise_open_files();
+  std::shared_ptr<http::TlsFiles> tls;
+  if (!config.certificate.empty()) tls = TRY(http::TlsFiles::load(config.certificate, config.key));
   auto folder = TRY(DataFolder::open(config.data));
   const auto key = TRY(admin_key(folder));
   const auto data = folder.path();
@@ -100,26 +138,40 @@ Status run(const Config& config) {
   const auto engine = TRY(Engine::open(config, std::move(folder), key));
   engine->services().openapi = openapi_document;
 
-  http::Router router;
-  api::native::add_routes(router, engine->services());
+  const auto finished = [&engine](const http::Finished& done) {
+    engine->requests.add(done.request.method, done.route, done.status);
+    log_request(done);
+  };
+  http::Router router, data_router;
   http::ServerOptions options;
+  options.tls = tls;
+  options.address = config.data_address;
+  options.port = config.data_port;
+  http::Server data_server(options, data_router, finished);
   options.address = config.address;
   options.port = config.port;
   options.stream_threads = Streams::limit;
-  http::Server server(options, router, [&engine](const http::Finished& finished) {
-    engine->requests.add(finished.request.method, finished.route, finished.status);
-    log_request(finished);
-  });
+  http::Server server(options, router, finished);
+
+  auto& front = engine->services().front;
+  front = {config.public_url, config.data_url, tls != nullptr, std::chrono::seconds(config.port_idle_seconds)};
+  api::native::add_data_routes(data_router, engine->services());
   TRY(engine->start());
+  if (!config.data_address.empty()) {
+    TRY(data_server.start());
+    if (front.data_url.empty()) front.data_url = url_of(config.data_address, data_server.port(), tls != nullptr);
+  }
+  api::native::add_routes(router, engine->services());
   TRY(server.start());
-  std::printf("mayfly " MAYFLY_VERSION " listening on http://%s:%u\n", config.address.c_str(), unsigned(server.port()));
+  const auto url = url_of(config.address, server.port(), tls != nullptr);
+  std::printf("mayfly " MAYFLY_VERSION " listening on %s%s%s\n", url.c_str(),
+              front.data_url.empty() ? "" : " ports at ", front.data_url.c_str());
   std::fflush(stdout);
   log::info("started", {{"data", data}, {"port", std::to_string(server.port())}});
 
-  int number = 0;
-  sigwait(&signals, &number);
+  const int number = wait_for_end(signals, tls.get());
   log::info("stopping", {{"signal", std::to_string(number)}});
-  stop(server, *engine);
+  stop(server, data_server, *engine);
   engine->stop();
   log::info("stopped");
   return {};

@@ -14,6 +14,7 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "base/byte_channel.h"
 #include "base/stream.h"
 
 namespace mayfly {
@@ -118,6 +119,12 @@ struct AgentStatus {
   int connections = 0;
 };
 
+/// To a port of a sandbox, and what is to be kept as long as it is open.
+struct PortConnection {
+  ByteChannel to;
+  std::shared_ptr<void> held;
+};
+
 /// Every call may answer: unavailable (no agent listens: not started, or gone), timed_out (it hangs), or what the
 /// operation itself gives: not_found, conflict, denied, invalid, no_space, too_large. Paths are absolute, inside.
 class Agent {
@@ -176,6 +183,10 @@ class Agent {
   virtual Status mkdir(const Incarnation& to, const std::string& path, bool parents) = 0;
   virtual Status move(const Incarnation& to, const std::string& from, const std::string& path) = 0;
   virtual Status remove(const Incarnation& to, const std::string& path, bool recursive) = 0;
+
+  /// A connection to what listens on a TCP port of the sandbox's own loopback interface. conflict, port_closed, when
+  /// nothing does; exhausted when it carries as many as it can; unsupported: an agent from before there was this.
+  virtual void connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) = 0;
 };
 
 }  // namespace mayfly

@@ -144,8 +144,8 @@ RC_GTEST_PROP(Wire, RandomRepliesAreReadOrRefused, (const std::string& fields, c
   agent_client::read_status(reply).has_value();
   agent_client::read_process(reply).has_value();
   agent_client::read_processes(reply).has_value();
-  agent_client::read_run(reply).has_value();
-  agent_client::read_log(reply, 100).has_value();
+  agent_client::read_run({fields, content}).has_value();
+  agent_client::read_log({fields, content}, 100).has_value();
   agent_client::read_stat(reply).has_value();
   agent_client::read_list(reply).has_value();
   agent_client::read_tree(reply).has_value();

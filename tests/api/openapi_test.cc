@@ -39,6 +39,18 @@ Services services_of_nobody() {
           .move_clock = {}};
 }
 
+/// As the document would name them: it knows neither a rest of the path nor "every method".
+std::set<std::string> served(const http::Router& router) {
+  std::set<std::string> operations;
+  for (auto route : router.list()) {
+    if (const auto rest = route.find("...}"); rest != route.npos) route.erase(rest, 3);
+    if (!route.starts_with("* ")) operations.insert(route);
+    else
+      for (const auto* method : {"GET", "PUT", "POST", "DELETE", "PATCH"}) operations.insert(method + route.substr(1));
+  }
+  return operations;
+}
+
 /// "GET /v1/sandboxes/{id}" of every operation: paths stand two blanks deep, methods four.
 std::set<std::string> documented() {
   std::set<std::string> operations;
@@ -67,7 +79,7 @@ TEST(OpenApi, NamesEveryRouteAndNoOther) {
 
   native::add_routes(router, services);
 
-  EXPECT_THAT(documented(), testing::UnorderedElementsAreArray(router.list()));
+  EXPECT_THAT(documented(), testing::UnorderedElementsAreArray(served(router)));
 }
 
 }  // namespace mayfly::api

@@ -1,6 +1,7 @@
 #include "app/execution.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "app/fake_agent.h"
 
@@ -42,6 +43,29 @@ TEST(Execution, WaitsForAResumeToo) {
   inside.world.let_pass(1s);
 
   EXPECT_EQ(inside.agent.runs.size(), 1u);
+}
+
+TEST(Execution, AConnectionToAPortWaitsForTheStartAndIsUseWhileItIsOpen) {
+  Inside inside;
+  auto& world = inside.world;
+  const auto sandbox = world.a_requested_sandbox({.name = "build", .lifetime = idle_of(5min)});
+  std::optional<PortConnection> open;
+
+  inside.execution.connect(world.admin(), "build", 8080, [&](Result<PortConnection> connection) {
+    open = must(std::move(connection));
+  });
+  EXPECT_TRUE(inside.agent.dialled.empty());
+  world.run_workers();
+
+  EXPECT_EQ(inside.agent.dialled, std::vector<int>{8080});
+  ASSERT_TRUE(open && open->to);
+  world.let_pass(12min);
+  EXPECT_EQ(world.state_of(sandbox), "running");
+  EXPECT_EQ(world.row(sandbox).lifetime.active_by, Activity::port);
+
+  open.reset();
+  world.let_pass(6min);
+  EXPECT_NE(world.state_of(sandbox), "running");
 }
 
 TEST(Execution, TellsWhenTheStartFailsOrTakesTooLong) {

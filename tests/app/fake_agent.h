@@ -1,6 +1,8 @@
 #pragma once
 // An agent that does what a test tells it to, and the use cases over it.
 
+#include <sys/socket.h>
+
 #include "app/execution.h"
 #include "support/given.h"
 
@@ -76,6 +78,14 @@ class FakeAgent : public Agent {
     if (wait_refused) return then(fail(*wait_refused, "no process 7"));
     then(RunResult());
   }
+  void connect(const Incarnation&, int port, std::function<void(Result<PortConnection>)> then) override {
+    dialled.push_back(port);
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
+    const ByteChannel guest(ends[0]);
+    then(PortConnection{ByteChannel(ends[1]), nullptr});
+  }
+  std::vector<int> dialled;
   Status let_sleep(const Incarnation&, std::int64_t) override { return tl::unexpected(not_asked()); }
   Result<std::int64_t> holding(const Incarnation&) override { return tl::unexpected(not_asked()); }
   Status signal(const Incarnation&, std::int64_t, int) override { return tl::unexpected(not_asked()); }

@@ -32,7 +32,8 @@ std::vector<json::object> Answer::items() const {
 
 std::ostream& operator<<(std::ostream& out, const Answer& answer) { return out << answer.status << " " << answer.text; }
 
-Api::Api(const std::string& url, http::Headers always) : client_(url, std::move(always)) {}
+Api::Api(const std::string& url, http::Headers always, const std::string& ca_file)
+    : client_(url, std::move(always), ca_file) {}
 
 Answer Api::call(const std::string& method, const std::string& path, const std::string& body, http::Headers headers) {
   http::ClientRequest request;

@@ -108,9 +108,15 @@ bool Server::read_address(int from) {
     if (got <= 0) return false;
     said.append(room, static_cast<std::size_t>(got));
   }
-  const auto at = said.find("http://");
-  if (at == std::string::npos) return false;
-  url_ = said.substr(at, said.find_first_of(" \n", at) - at);
+  const auto url_behind = [&](std::string_view words) {
+    const auto at = said.find(words);
+    if (at == std::string::npos) return std::string();
+    const auto begin = at + words.size();
+    return said.substr(begin, said.find_first_of(" \n", begin) - begin);
+  };
+  url_ = url_behind(" listening on ");
+  data_url_ = url_behind(" ports at ");
+  if (url_.empty()) return false;
   return true;
 }
 
@@ -152,7 +158,7 @@ void Server::restart(const std::string& failpoint) {
 
 Api Server::connect() const { return connect_with({{"Authorization", std::string("Bearer ") + key}}); }
 
-Api Server::connect_with(http::Headers headers) const { return Api(url_, std::move(headers)); }
+Api Server::connect_with(http::Headers headers) const { return Api(url_, std::move(headers), ca_file); }
 
 bool Server::task_completes(const std::string& task, std::chrono::milliseconds patience) {
   const bool done =

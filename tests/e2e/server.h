@@ -39,7 +39,7 @@ std::ostream& operator<<(std::ostream& out, const Answer& answer);
 /// One connection; not for several threads at once.
 class Api {
  public:
-  explicit Api(const std::string& url, http::Headers always);
+  explicit Api(const std::string& url, http::Headers always, const std::string& ca_file = {});
 
   Answer call(const std::string& method, const std::string& path, const std::string& body = {},
               http::Headers headers = {});
@@ -110,6 +110,10 @@ class Server {
   /// Deletes everything, stops, and looks for what is left on the host. Called by the fixtures.
   void end();
 
+  const std::string& url() const { return url_; }
+  const std::string& data_url() const { return data_url_; }   // of the listener that ports have to themselves
+  std::string ca_file;                                        // whom to believe, when it speaks TLS
+
   const std::string& folder() const { return folder_; }
   const std::string& data() const { return data_; }
   const std::string& url() const { return url_; }
@@ -128,7 +132,7 @@ class Server {
   static std::vector<std::string> drafts_of_crun();
 
   const std::vector<std::string> drafts_before_ = drafts_of_crun();
-  std::string folder_, data_, url_;
+  std::string folder_, data_, url_, data_url_;
   pid_t pid_ = 0;
   std::unique_ptr<Api> api_;
 };

@@ -164,6 +164,7 @@ class Tenancy : public Served {
     theirs_["events"] = std::string(a_->get("/v1/events").items().at(0).at("id").as_string());
     // Images are of the installation, not of a workspace.
     theirs_["images"] = "busybox";
+    theirs_["ports"] = theirs_["tunnels"] = "80";
   }
 
   /// The path of an operation with these things in it; nothing when it has one that this test cannot name.

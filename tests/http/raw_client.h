@@ -115,6 +115,11 @@ class RawClient {
 
   // Bytes as they come, for large answers; 0 is the end.
   std::size_t receive_some(char* room, std::size_t size) {
+    if (!unread_.empty()) {
+      const auto known = unread_.copy(room, size);
+      unread_.erase(0, known);
+      return known;
+    }
     const auto count = ::recv(socket_, room, size, 0);
     return count > 0 ? static_cast<std::size_t>(count) : 0;
   }

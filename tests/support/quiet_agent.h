@@ -61,6 +61,10 @@ class QuietAgent : public Agent {
   Status mkdir(const Incarnation&, const std::string&, bool) override { return {}; }
   Status move(const Incarnation&, const std::string&, const std::string&) override { return {}; }
   Status remove(const Incarnation&, const std::string&, bool) override { return {}; }
+  void connect(const Incarnation&, int, std::function<void(Result<PortConnection>)> then) override {
+    ++calls;
+    then(PortConnection());
+  }
 
  private:
   struct Silence : ProcessStream {

@@ -103,7 +103,7 @@ void verify(Services& services, const Caller& caller, std::shared_ptr<const http
 Result<http::Response> remove(Services& services, const Caller& caller, const http::Request& request) {
   const auto task = TRY(services.archives.remove(caller, request.param("id")));
   auto response = ok({{"id", request.param("id")}, {"cleanup_task_id", task.text}}, 202);
-  response.headers.emplace_back("Location", "/v1/cleanup-tasks/" + task.text);
+  response.headers.emplace_back("Location", services.front.public_url + "/v1/cleanup-tasks/" + task.text);
   return response;
 }
 

@@ -34,12 +34,13 @@ Outcome outcome_of(const http::Response& response) {
   return outcome;
 }
 
-http::Response again(const Outcome& outcome) {
+http::Response again(const Services& services, const Outcome& outcome) {
   boost::json::object body = {{"repeated", true}};
   if (outcome.resource) body["id"] = outcome.resource.text;
   if (outcome.task) body["cleanup_task_id"] = outcome.task.text;
   auto response = json_response(outcome.status, boost::json::serialize(body));
-  if (outcome.task) response.headers.emplace_back("Location", "/v1/cleanup-tasks/" + outcome.task.text);
+  if (outcome.task)
+    response.headers.emplace_back("Location", services.front.public_url + "/v1/cleanup-tasks/" + outcome.task.text);
   return response;
 }
 
@@ -79,7 +80,7 @@ Result<http::Response> remembered(Services& services, const Once& once,
                                   const std::function<Result<http::Response>()>& call) {
   if (!once) return call();
   const auto place = TRY(services.idempotency.enter(once));
-  if (const auto first = TRY(services.idempotency.look(once))) return again(*first);
+  if (const auto first = TRY(services.idempotency.look(once))) return again(services, *first);
   auto response = TRY(call());
   if (took_effect(response)) TRY(services.idempotency.note(once, outcome_of(response)));
   return response;
@@ -93,7 +94,7 @@ void remembered(Services& services, const Once& once, std::shared_ptr<const http
     if (!held) return respond(problem(held.error(), request->id));
     const auto first = services.idempotency.look(once);
     if (!first) return (*held)(problem(first.error(), request->id));
-    if (*first) return (*held)(again(**first));
+    if (*first) return (*held)(again(services, **first));
     call(noting(services, once, *held));
   });
 }

@@ -9,6 +9,7 @@ namespace mayfly::api::native {
 void add_sandbox_routes(http::Router& router, Services& services);
 void add_lifecycle_routes(http::Router& router, Services& services);
 void add_process_routes(http::Router& router, Services& services);
+void add_port_routes(http::Router& router, Services& services);
 void add_file_routes(http::Router& router, Services& services);
 void add_archive_routes(http::Router& router, Services& services);
 void add_cleanup_routes(http::Router& router, Services& services);
@@ -19,5 +20,7 @@ void add_workspace_routes(http::Router& router, Services& services);
 void add_system_routes(http::Router& router, Services& services);
 
 void add_routes(http::Router& router, Services& services);
+/// All that a listener of its own for ports serves.
+void add_data_routes(http::Router& router, Services& services);
 
 }  // namespace mayfly::api::native

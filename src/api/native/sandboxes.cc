@@ -133,7 +133,7 @@ Result<http::Response> remove(Services& services, const Caller& caller, const On
   auto body = render(accepted.sandbox);
   body["cleanup_task_id"] = accepted.task.text;
   auto response = ok(body, 202);
-  response.headers.emplace_back("Location", "/v1/cleanup-tasks/" + accepted.task.text);
+  response.headers.emplace_back("Location", services.front.public_url + "/v1/cleanup-tasks/" + accepted.task.text);
   return response;
 }
 

@@ -70,6 +70,7 @@ void add_routes(http::Router& router, Services& services) {
   add_lifecycle_routes(router, services);
   add_process_routes(router, services);
   add_file_routes(router, services);
+  add_port_routes(router, services);
   add_archive_routes(router, services);
   add_cleanup_routes(router, services);
   add_image_routes(router, services);

@@ -203,6 +203,28 @@ Status AgentClient::remove(const Incarnation& to, const std::string& path, bool 
   return from_agent(to, read_nothing(TRY(call(to, frame_of(fields), std::nullopt, options_.long_call_timeout))));
 }
 
+void AgentClient::connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) {
+  auto fields = request(Operation::connect).integer(port);
+  auto frame = frame_of(fields);
+  if (!frame) return then(tl::unexpected(frame.error()));
+  const auto now = Clock::now();
+  Call call;
+  call.address = address(to);
+  call.request = std::move(*frame);
+  call.content_limit = std::nullopt;
+  call.keeps_connection = true;
+  call.connect_until = now + options_.connect_timeout;
+  call.until = now + options_.call_timeout;
+  call.then = [then = std::move(then)](Result<Reply> reply) {
+    if (!reply) return then(tl::unexpected(reply.error()));
+    ByteChannel tunnel(reply->tunnel.release());
+    const auto read = read_nothing(std::move(*reply));
+    if (!read) return then(tl::unexpected(read.error()));
+    then(PortConnection{std::move(tunnel), nullptr});
+  };
+  outstanding_->add(std::move(call));
+}
+
 Address AgentClient::address(const Incarnation& to) const { return {socket_path_(to), to_string(to)}; }
 
 Result<Reply> AgentClient::call(const Incarnation& to, const Result<std::string>& request,

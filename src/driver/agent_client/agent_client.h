@@ -63,6 +63,8 @@ class AgentClient : public Agent {
   Status move(const Incarnation& to, const std::string& from, const std::string& path) override;
   Status remove(const Incarnation& to, const std::string& path, bool recursive) override;
 
+  void connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) override;
+
  private:
   Result<std::unique_ptr<ProcessStream>> open_stream(const Incarnation& to, const std::string& request,
                                                      const LogView& view);

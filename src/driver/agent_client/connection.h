@@ -29,6 +29,7 @@ Result<std::optional<os::Fd>> dial(const Address& address);
 struct Reply {
   std::string fields;
   std::string content;
+  os::Fd tunnel = {};  // of a call that keeps its connection
 };
 
 /// Puts a reply together from the bytes of a connection.
@@ -42,6 +43,8 @@ class ReplyReader {
   /// reply, or is too much of one: Code::internal.
   Result<bool> take(std::string_view bytes);
   Reply reply() { return std::move(reply_); }
+  /// How much of the current frame, or of its header, is missing. More than that may belong to somebody else.
+  std::size_t missing() const { return (header_ ? header_->length : wire::header_size) - pending_.size(); }
 
  private:
   Result<bool> take_frame();

@@ -160,7 +160,8 @@ bool Outstanding::send(Active& active) {
 void Outstanding::receive(Active& active, std::uint64_t number) {
   std::array<char, 64 << 10> buffer;
   for (int turn = 0; turn < pieces_per_turn; ++turn) {
-    const auto got = ::recv(active.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const auto room = active.call.keeps_connection ? std::min(buffer.size(), active.reader.missing()) : buffer.size();
+    const auto got = ::recv(active.socket.get(), buffer.data(), room, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return complete(number, hung_up(active.call.address.who));
     const auto done = active.reader.take({buffer.data(), static_cast<std::size_t>(got)});
@@ -194,6 +195,10 @@ void Outstanding::complete(std::uint64_t number, Result<Reply> result) {
   const auto active = std::move(found->second);
   times_.erase({active->time, number});
   active_.erase(found);
+  if (result && active->call.keeps_connection) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, active->socket.get(), nullptr);
+    result->tunnel = std::move(active->socket);
+  }
   // Closed before the caller hears of it, who may start the next call at once.
   active->socket.reset();
   active->call.then(std::move(result));

@@ -19,7 +19,8 @@ namespace mayfly::agent_client {
 struct Call {
   Address address;
   std::string request;
-  std::size_t content_limit = 0;
+  std::optional<std::size_t> content_limit = 0;
+  bool keeps_connection = false;            // Reply::tunnel, from the first byte behind the reply
   Deadline connect_until;
   Deadline until;
   std::function<void(Result<Reply>)> then;  // runs once, on the thread of Outstanding
