@@ -14,6 +14,7 @@
 #include "app/reconciler.h"
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
+#include "app/volumes.h"
 #include "app/workspaces.h"
 
 namespace mayfly::api {
@@ -31,6 +32,7 @@ struct Services {
   People& people;
   Keys& keys;
   Workspaces& workspaces;
+  Volumes& volumes;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

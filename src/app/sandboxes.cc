@@ -2,6 +2,8 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/quotas.h"
+#include "app/volumes.h"
 #include "base/failpoint.h"
 
 namespace mayfly {
@@ -13,6 +15,14 @@ namespace {
 Error no_such_sandbox(const std::string& id_or_name) {
   return {
       Code::not_found, "no sandbox \"" + id_or_name.substr(0, 80) + "\" in this workspace", "sandbox_not_found", {}};
+}
+
+/// What a new one takes of its workspace's quota, and what one that starts again takes.
+WorkspaceUsage compute_of(const Resources& resources) {
+  return {.cpus = resources.cpus, .memory_mb = resources.memory_mb};
+}
+WorkspaceUsage all_of(const Resources& resources) {
+  return {.sandboxes = 1, .cpus = resources.cpus, .memory_mb = resources.memory_mb, .disk_mb = resources.disk_mb};
 }
 
 std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.substr(id.text.size() - 10); }
@@ -34,11 +44,13 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const O
     TRY(resolve_image(t, filled.spec));
 
     Sandbox sandbox;
+    sandbox.mounts = TRY(resolve_mounts(t, caller, filled.mounts));
     sandbox.resource.id = {new_id("sbx_", t, random_)};
     sandbox.resource.kind = Kind::sandbox;
     sandbox.resource.parent = sandbox.resource.workspace = caller.workspace;
     sandbox.resource.name = filled.name.empty() ? made_up_name(sandbox.resource.id) : filled.name;
     TRY(release_if_past_due(t, caller, sandbox.resource.name));
+    TRY(refuse_over_quota(t, caller.workspace, all_of(filled.spec.resources)));
     sandbox.resource.generation = 1;
     sandbox.resource.labels = filled.labels;
     sandbox.resource.created_at = sandbox.resource.updated_at = t.now();
@@ -74,6 +86,10 @@ Status Sandboxes::fill_in_from_archive(Transaction& t, const Caller& caller, New
   if (!archive || archive->resource.workspace != caller.workspace || archive->resource.state != State::active)
     return fail(Code::not_found, "no archive \"" + wish.spec.restore_from.substr(0, 80) + "\" in this workspace",
                 "archive_not_found");
+  if (of_volume(*archive))
+    return fail(Code::conflict,
+                "archive " + archive->resource.id.text + " is of a volume: restore it into one (POST /v1/volumes)",
+                "archive_of_volume");
   if (!wish.image_given) {
     wish.spec.image = archive->spec.image;
     wish.spec.image_digest = archive->spec.image_digest;
@@ -219,6 +235,9 @@ Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_n
   return store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    // Before the move: after it the row itself is counted.
+    if (move == Move::ask_start && !sandbox.holds_compute)
+      TRY(refuse_over_quota(t, sandbox.resource.workspace, compute_of(sandbox.spec.resources)));
     TRY(apply_move(t, sandbox, move, {"request", caller.actor, t.now()}, installation_));
     TRY(audit(t, random_, caller, event, sandbox.resource));
     TRY(remember(t, once, {.resource = sandbox.resource.id}));

@@ -78,24 +78,28 @@ class Section {
 };
 
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile",
+                                          "disk",   "crun",  "network", "limits"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
 
   Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
-      crun(file, "crun"), network(file, "network");
+      crun(file, "crun"), network(file, "network"), limits(file, "limits");
   TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
   TRY(workers.integer("fast", config.fast_workers, 1, 256));
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
   TRY(reconcile.integer("every_seconds", config.reconcile_seconds, 1, 86'400));
   TRY(disk.integer("watermark_mb", config.disk_watermark_mb, 0, std::int64_t{1} << 40));
+  TRY(limits.integer("requests_per_second", config.rate_limit.per_second, 0, 1'000'000));
+  config.rate_limit.burst = config.rate_limit.per_second;
+  TRY(limits.integer("burst", config.rate_limit.burst, 1, 1'000'000));
   TRY(crun.text("agent", config.agent));
   TRY(crun.text("binary", config.crun));
   TRY(network.text("subnet", config.subnet));
   TRY(network.texts("allow", config.allowed_networks));
   TRY(network.texts("resolvers", config.resolvers));
-  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network}) TRY(section->finish());
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &limits}) TRY(section->finish());
 
   if (const auto* images = file["images"].as_table()) {
     for (const auto& [key, value] : *images) {

@@ -10,6 +10,7 @@
 #include "app/image_catalog.h"
 #include "app/reconciler.h"
 #include "app/stale_sweep.h"
+#include "app/volumes.h"
 
 namespace mayfly {
 
@@ -41,6 +42,7 @@ struct Server {
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         images(o.store, o.images),
+        volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
         disk_watch(o.store, o.driver, locks, o.random, installation) {
     o.store.on_commit([this](const Wakes& wakes) {
       if (wakes.deadline) deadlines.notice(*wakes.deadline);
@@ -64,6 +66,7 @@ struct Server {
   Cleanups cleanups;
   StaleSweep stale;
   ImageCatalog images;
+  Volumes volumes;
   DiskWatch disk_watch;
 };
 

@@ -20,6 +20,12 @@ constexpr Migration known[] = {
     {5,
 #include "store/sql/migrations/0005_network.sql"
     },
+    {7,
+#include "store/sql/migrations/0007_volumes.sql"
+    },
+    {8,
+#include "store/sql/migrations/0008_quotas.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {
