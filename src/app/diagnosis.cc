@@ -1,5 +1,6 @@
 #include "app/diagnosis.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -180,7 +181,8 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
                                          "and take it out of the data folder"});
   for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
   diagnosis.archives = TRY(compare_archives(store, blobs));
-  diagnosis.sandboxes = rows.size();
+  diagnosis.sandboxes = static_cast<std::size_t>(std::count_if(
+      rows.begin(), rows.end(), [](const auto& row) { return kind_of_id(row.id.text) == Kind::sandbox; }));
   diagnosis.things = seen.size();
   std::set<Uuid> unknown;
   for (const auto& finding : diagnosis.findings)
