@@ -42,8 +42,13 @@ std::string_view title_of(int status) {
   }
 }
 
+boost::json::value as_number(double number) {
+  const auto whole = static_cast<std::int64_t>(number);
+  return static_cast<double>(whole) == number ? boost::json::value(whole) : boost::json::value(number);
+}
+
 http::Response render(int status, std::string_view detail, std::string_view code, const std::string& request_id,
-                      const std::vector<FieldError>& fields) {
+                      const std::vector<FieldError>& fields, const std::map<std::string, double>& facts = {}) {
   object body = {{"type", "about:blank"},      {"title", title_of(status)}, {"status", status},
                  {"detail", as_text(detail)}, {"code", as_text(code)},     {"request_id", as_text(request_id)}};
   if (!fields.empty()) {
@@ -54,9 +59,12 @@ http::Response render(int status, std::string_view detail, std::string_view code
                         {"found", as_text(field.found)}});
     body["errors"] = std::move(errors);
   }
+  for (const auto& [name, number] : facts) body[name] = as_number(number);
   http::Response response;
   response.status = status;
   response.headers = {{"Content-Type", "application/problem+json"}};
+  if (const auto wait = facts.find("retry_after_seconds"); wait != facts.end())
+    response.headers.emplace_back("Retry-After", std::to_string(static_cast<std::int64_t>(wait->second)));
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (status == 503 || status == 507 || code == call_in_flight) response.headers.emplace_back("Retry-After", "1");
   response.body = boost::json::serialize(body);
@@ -91,7 +99,7 @@ http::Response problem(const Error& error, const std::string& request_id) {
                      : error.reason == "port_closed"  ? 502
                      : error.reason == "port_timeout" ? 504
                                                       : status_of(error.code);
-  return render(status, without_host_words(error.message), code, request_id, error.fields);
+  return render(status, without_host_words(error.message), code, request_id, error.fields, error.facts);
 }
 
 http::Response problem(int status, std::string_view detail, const http::Request& request) {

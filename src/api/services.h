@@ -15,6 +15,7 @@
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
 #include "app/standby.h"
+#include "app/volumes.h"
 #include "app/workspaces.h"
 
 namespace mayfly::api {
@@ -41,6 +42,7 @@ struct Services {
   Keys& keys;
   Workspaces& workspaces;
   const Standby& standby;
+  Volumes& volumes;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

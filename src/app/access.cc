@@ -37,6 +37,7 @@ Result<Caller> Access::enter(Known known, const std::string& request_id) {
   const auto now = clock_.now();
   if (known.expires_at && now >= *known.expires_at)
     return fail(Code::unauthenticated, "this API key has expired", "key_expired");
+  TRY(limits.take(known.caller.key, known.rate, now));
   if (uses_.size() >= cache_limit) uses_.clear();
   uses_[known.caller.key].last = now;
   known.caller.request_id = request_id;
@@ -58,7 +59,7 @@ Result<Access::Known> Access::look_up(const Question& question) {
     caller.key = key->id;
     caller.only = key->workspaces;
     caller.narrowed = narrowed(*user, *key);
-    return Known{std::move(caller), key->expires_at};
+    return Known{std::move(caller), key->expires_at, key->rate};
   });
 }
 

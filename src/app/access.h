@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "app/rate_limits.h"
 #include "core/caller.h"
 #include "ports/clock.h"
 #include "ports/store.h"
@@ -19,9 +20,12 @@ class Access {
   using Hash = std::function<std::string(std::string_view)>;
   Access(Store& store, Hash hash, const Clock& clock) : store_(store), hash_(std::move(hash)), clock_(clock) {}
 
+  /// Set before the first call comes in.
+  RateLimits limits;
+
   /// In the workspace of that id or slug, or at the key's home when it is empty. unauthenticated for an unknown,
   /// revoked, expired or inactive one; the message never repeats the secret. not_found for a workspace that is not
-  /// there for this key.
+  /// there for this key. exhausted for one that calls faster than it may.
   Result<Caller> caller_of(const std::string& secret, const std::string& request_id,
                            const std::string& workspace = {});
 
@@ -43,6 +47,7 @@ class Access {
   struct Known {
     Caller caller;
     std::optional<Time> expires_at;
+    std::optional<RateLimit> rate;
   };
   struct Use {
     Time last{};

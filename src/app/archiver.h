@@ -1,10 +1,12 @@
 #pragma once
-// Writes a stopped sandbox's layer as an archive: row first, then bytes, then read back, then verified. Only a verified
-// one mints the permit to destroy the layer.
+// Writes the layer of a stopped sandbox, or of a volume, as an archive: row first, then bytes, then read back, then
+// verified. Only a verified one mints the permit to destroy the layer.
 
 #include <atomic>
 
 #include "app/installation.h"
+#include "core/caller.h"
+#include "core/holder.h"
 #include "ports/blob_store.h"
 #include "ports/clock.h"
 #include "ports/driver.h"
@@ -15,7 +17,7 @@ namespace mayfly {
 /// What an attempt found out, for the transaction that records it.
 struct Archived {
   Archive archive;       // with content, stored_bytes
-  bool nothing = false;  // the sandbox has no layer: it never started, and there is nothing to lose
+  bool nothing = false;  // it has no layer: it never started, and there is nothing to lose
 };
 
 class Archiver {
@@ -27,15 +29,16 @@ class Archiver {
            const Installation& installation)
       : store_(store), driver_(driver), blobs_(blobs), reader_(reader), random_(random), installation_(installation) {}
 
-  /// The effect. Nothing may run in the sandbox; an attempt before this one may have left half an archive.
-  Result<Archived> archive(const Sandbox& sandbox, Duration retention);
+  /// The effect. Nothing may run on the layer; an attempt before this one may have left half an archive.
+  Result<Archived> archive(const Holder& holder, Duration retention);
 
   /// The record: the archive is active and its permit minted.
-  Status commit(Transaction& t, const Sandbox& sandbox, const Archived& done);
+  Status commit(Transaction& t, const Holder& holder, const Archived& done);
 
  private:
-  Result<Archive> begin_row(const Sandbox& sandbox, Duration retention);
-  Result<ManifestSummary> write_blobs(const Sandbox& sandbox, const Archive& archive);
+  Result<Archive> begin_row(const Holder& holder, Duration retention);
+  Result<ManifestSummary> write_blobs(const Holder& holder, const Archive& archive);
+  Status tell_if_over_quota(Transaction& t, const Caller& caller, const Archive& archive);
   Status verify(const Archive& archive, const ManifestSummary& written);
 
   Store& store_;

@@ -16,6 +16,16 @@ Status require_active(const Archive& archive) {
   return wrong_state(archive);
 }
 
+/// What was archived before a delete was kept whatever the quota said; keeping it longer is somebody's choice.
+Status refuse_to_keep(Transaction& t, const Archive& archive) {
+  const auto& workspace = archive.resource.workspace;
+  const auto row = TRY(t.identities().find_workspace(workspace.text));
+  if (!row || !row->quota.archive_bytes) return {};
+  auto used = TRY(t.usage().of(workspace));
+  used.archive_bytes -= archive.stored_bytes;
+  return check_quota({.archive_bytes = row->quota.archive_bytes}, used, {.archive_bytes = archive.stored_bytes});
+}
+
 }  // namespace
 
 Result<Archive> Archives::visible(Transaction& t, const Caller& caller, const std::string& id) const {
@@ -66,7 +76,10 @@ Result<Archive> Archives::change_expiry(const Caller& caller, const std::string&
     TRY(require_active(archive));
     if (lifetime::expired(archive.lifetime, t.moment(), installation_.down))
       return fail(Code::conflict, "archive " + id + " has already expired", "expired");
+    const auto before = archive.lifetime.expires_at;
     TRY(change(t, archive.lifetime));
+    const auto& after = archive.lifetime.expires_at;
+    if (before && (!after || *after > *before)) TRY(refuse_to_keep(t, archive));
     TRY(t.lifetimes().update(archive.lifetime));
     t.wakes.deadline_at(archive.lifetime.wake_at);
     const auto& ends = archive.lifetime.expires_at;

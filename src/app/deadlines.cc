@@ -17,6 +17,7 @@ constexpr std::size_t load_page = 10'000;
 constexpr std::size_t fire_batch = 100;
 // An action that cannot be taken in this state (a pause while it starts) is tried again.
 constexpr Duration not_now = 1s;
+constexpr Duration in_use_for_now = 60s;
 // Less than this and the wall clock was merely slewed.
 constexpr Duration wall_step = 20ms;
 
@@ -152,7 +153,10 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
     t.wakes.deadline_at(life->wake_at);
     return std::optional<Duration>();
   }
-  if (kind_of_id(id.text) == Kind::archive) {
+  const auto kind = kind_of_id(id.text);
+  if (kind == Kind::volume) {
+    TRY(end_volume(t, TRY(t.volumes().get(id))));
+  } else if (kind == Kind::archive) {
     const auto archive = TRY(t.archives().get(id));
     TRY(deletion_.begin(t, Caller::system("deadline", archive.resource.workspace), archive,
                         {.policy = {}, .reason = "retention"}));
@@ -160,6 +164,18 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
     TRY(act(t, TRY(t.sandboxes().get(id)), *due));
   }
   return std::optional(t.now() - due->at);
+}
+
+/// One that somebody has mounted is in use after all: it waits for that.
+Status Deadlines::end_volume(Transaction& t, Volume volume) {
+  if (!TRY(t.volumes().mounted_by(volume.resource.id, 1)).empty()) {
+    volume.lifetime.wake_at = t.now() + in_use_for_now;
+    t.wakes.deadline_at(volume.lifetime.wake_at);
+    return t.lifetimes().update(volume.lifetime);
+  }
+  TRY(deletion_.begin(t, Caller::system("deadline", volume.resource.workspace), volume,
+                      {.policy = {}, .reason = "retention"}));
+  return {};
 }
 
 Status Deadlines::act(Transaction& t, Sandbox sandbox, const Due& due) {

@@ -1,5 +1,6 @@
 #include "app/deletion.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "app/audit.h"
@@ -12,8 +13,27 @@ LayerRef layer_of(const Sandbox& sandbox, const Installation& installation) {
   return {installation.instance, uid_of(sandbox.resource.id), sandbox.layer};
 }
 
+LayerRef layer_of(const Volume& volume, const Installation& installation) {
+  return {installation.instance, uid_of(volume.resource.id), volume.layer};
+}
+
+LayerRef layer_of(const Holder& holder, const Installation& installation) {
+  return {installation.instance, uid_of(holder.resource.id), holder.layer};
+}
+
 Incarnation incarnation_of(const Sandbox& sandbox, const Installation& installation) {
   return {installation.instance, uid_of(sandbox.resource.id), sandbox.resource.generation};
+}
+
+Incarnation incarnation_of(const Holder& holder, const Installation& installation) {
+  return {installation.instance, uid_of(holder.resource.id), holder.resource.generation};
+}
+
+Result<Holder> find_holder(Transaction& t, const ResourceId& id) {
+  const auto kind = kind_of_id(id.text);
+  CHECK(kind && describe(*kind).has_bytes);
+  if (*kind == Kind::volume) return holder_of(TRY(t.volumes().get(id)));
+  return holder_of(TRY(t.sandboxes().get(id)));
 }
 
 namespace {
@@ -30,42 +50,91 @@ std::string says(const DeletePolicy& policy) {
   return policy.on_archive_failure == DeletePolicy::OnArchiveFailure::hold ? "required" : "wanted";
 }
 
+std::string event_type(const Holder& holder, std::string_view what) {
+  return std::string(describe(holder.resource.kind).name) + "." + std::string(what);
+}
+
+// Names enough to know what to do next.
+constexpr std::size_t named_mounts = 5;
+
+/// Whoever may delete a volume may see all sandboxes of its workspace, and no others can mount it.
+Status refuse_mounted(Transaction& t, const Volume& volume) {
+  const auto sandboxes = TRY(t.volumes().mounted_by(volume.resource.id, named_mounts + 1));
+  if (sandboxes.empty()) return {};
+  std::string names;
+  for (std::size_t i = 0; i < std::min(sandboxes.size(), named_mounts); ++i)
+    names += (i == 0 ? "" : ", ") + TRY(t.sandboxes().get(sandboxes[i])).resource.name;
+  if (sandboxes.size() > named_mounts) names += " and others";
+  return fail(Code::conflict,
+              "volume " + volume.resource.name + " (" + volume.resource.id.text + ") is mounted by " + names +
+                  ": delete what mounts it first, also what is stopped",
+              "volume_mounted");
+}
+
 std::map<std::string, std::string> story(const DeleteRequest& request) {
   return {{"reason", request.reason}, {"archive", says(request.policy)}};
 }
 
 }  // namespace
 
-Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Sandbox sandbox,
-                               const DeleteRequest& asked) const {
-  DeleteRequest request = asked;
-  const auto workspace = TRY(t.identities().find_workspace(sandbox.resource.workspace.text));
+/// The settings of a workspace stand above what a caller asks for.
+Status Deletion::settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const {
+  const auto workspace = TRY(t.identities().find_workspace(holder.resource.workspace.text));
   if (workspace && workspace->always_archive) request.policy.archive = true;
+  if (holder.resource.state == State::gone)
+    return fail(Code::not_found,
+                std::string(describe(holder.resource.kind).name) + " " + holder.resource.id.text + " is gone");
+  return {};
+}
 
-  if (sandbox.resource.state == State::gone)
-    return fail(Code::not_found, "sandbox " + sandbox.resource.id.text + " is gone");
-  if (sandbox.resource.state == State::deleting)
-    return request.policy.archive ? TaskId{sandbox.cleanup_task} : waive_archive(t, caller, sandbox, request);
-  const State deleting = TRY(lifecycle::next(sandbox.resource.state, lifecycle::Move::ask_delete));
-
-  const auto event = TRY(audit(t, random_, caller, "sandbox.delete_accepted", sandbox.resource, story(request)));
-  if (!request.policy.archive) TRY(mint_waiver(t, sandbox, event));
+/// The event, the waiver where there is one, and the tree. The row is its kind's own.
+Result<TaskId> Deletion::accept(Transaction& t, const Caller& caller, const Holder& holder,
+                                const DeleteRequest& request) const {
+  const auto event = TRY(audit(t, random_, caller, event_type(holder, "delete_accepted"), holder.resource,
+                               story(request)));
+  if (!request.policy.archive) TRY(mint_waiver(t, holder, event));
   std::map<std::string, std::string> metadata = {
-      {"name", sandbox.resource.name},
+      {"name", holder.resource.name},
       {"on_archive_failure",
        request.policy.on_archive_failure == DeletePolicy::OnArchiveFailure::waive ? "waive" : "hold"},
       {"archive_retention_seconds",
        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(request.policy.archive_retention).count())}};
   metadata.merge(story(request));
-  const auto root = TRY(cleanup_tree::plant(t, random_, sandbox.resource, request.policy, event, std::move(metadata)));
+  t.wakes.settled.push_back(holder.resource.id);
+  return cleanup_tree::plant(t, random_, holder.resource, request.policy, event, std::move(metadata));
+}
 
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Sandbox sandbox,
+                               const DeleteRequest& asked) const {
+  DeleteRequest request = asked;
+  const auto holder = holder_of(sandbox);
+  TRY(settle_policy(t, holder, request));
+  if (sandbox.resource.state == State::deleting) return again(t, caller, holder, request);
+  const State deleting = TRY(lifecycle::next(sandbox.resource.state, lifecycle::Move::ask_delete));
+  const auto root = TRY(accept(t, caller, holder, request));
   mark_deleting(sandbox.resource, t.now());
   lifetime::end(sandbox.lifetime, deleting);
   sandbox.work = {};
   sandbox.ending = Ending{request.reason, caller.actor, t.now()};
   sandbox.cleanup_task = root.text;
   TRY(t.sandboxes().update(sandbox));
-  t.wakes.settled.push_back(sandbox.resource.id);
+  return root;
+}
+
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& asked) const {
+  DeleteRequest request = asked;
+  const auto holder = holder_of(volume);
+  TRY(settle_policy(t, holder, request));
+  if (volume.resource.state == State::deleting) return again(t, caller, holder, request);
+  // Half made: nobody was told of it, and there is nothing to keep.
+  if (volume.resource.state == State::writing) request.policy.archive = false;
+  TRY(refuse_mounted(t, volume));
+  const auto root = TRY(accept(t, caller, holder, request));
+  mark_deleting(volume.resource, t.now());
+  lifetime::end(volume.lifetime, State::deleting);
+  volume.maker = 0;
+  volume.cleanup_task = root.text;
+  TRY(t.volumes().update(volume));
   return root;
 }
 
@@ -88,25 +157,26 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Archive arc
   return root;
 }
 
-Status Deletion::mint_waiver(Transaction& t, const Sandbox& sandbox, const EventId& event) const {
+Status Deletion::mint_waiver(Transaction& t, const Holder& holder, const EventId& event) const {
   return t.archives().put_permit(
-      DeletePermit::from_waiver(layer_of(sandbox, installation_), sandbox.resource.generation, event));
+      DeletePermit::from_waiver(layer_of(holder, installation_), holder.resource.generation, event));
 }
 
 /// An archive that is being made right now may still succeed, and is not waited for once it fails.
-Status Deletion::waive_failure(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+Status Deletion::waive_failure(Transaction& t, const Caller& caller, const Holder& holder,
                                const DeleteRequest& request) const {
-  Task root = TRY(t.tasks().get({sandbox.cleanup_task}));
+  Task root = TRY(t.tasks().get({holder.cleanup_task}));
   if (std::exchange(root.metadata["on_archive_failure"], "waive") == "waive") return {};
-  TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
+  TRY(audit(t, random_, caller, event_type(holder, "archive_waived"), holder.resource, story(request)));
   return t.tasks().update(root);
 }
 
 /// Its bytes may go now, and an event says who said so.
-Result<EventId> Deletion::waive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+Result<EventId> Deletion::waive(Transaction& t, const Caller& caller, const Holder& holder,
                                 const DeleteRequest& request) const {
-  const auto event = TRY(audit(t, random_, caller, "sandbox.archive_waived", sandbox.resource, story(request)));
-  TRY(mint_waiver(t, sandbox, event));
+  const auto event =
+      TRY(audit(t, random_, caller, event_type(holder, "archive_waived"), holder.resource, story(request)));
+  TRY(mint_waiver(t, holder, event));
   return event;
 }
 
@@ -124,23 +194,25 @@ Status Deletion::skip_archive(Transaction& t, const Caller& caller, Task step, c
   return cleanup_tree::settle(t, random_, step);
 }
 
-Result<bool> Deletion::permitted(Transaction& t, const Sandbox& sandbox) const {
-  const auto layer = layer_of(sandbox, installation_);
+Result<bool> Deletion::permitted(Transaction& t, const Holder& holder) const {
+  const auto layer = layer_of(holder, installation_);
   const auto permit = TRY(t.archives().find_permit(layer));
-  return permit && permit->covers(layer, sandbox.resource.generation);
+  return permit && permit->covers(layer, holder.resource.generation);
 }
 
-Result<TaskId> Deletion::waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
-                                       const DeleteRequest& request) const {
-  const TaskId root{sandbox.cleanup_task};
+/// Of what is being deleted already: without an archive, it is the waiver.
+Result<TaskId> Deletion::again(Transaction& t, const Caller& caller, const Holder& holder,
+                               const DeleteRequest& request) const {
+  const TaskId root{holder.cleanup_task};
+  if (request.policy.archive) return root;
   for (const auto& step : TRY(t.tasks().children(root))) {
-    if (step.verb == Verb::archive_sandbox && step.phase == Phase::running) {
-      TRY(waive_failure(t, caller, sandbox, request));
-    } else if (step.verb == Verb::archive_sandbox && step.phase != Phase::completed) {
-      TRY(skip_archive(t, caller, step, TRY(waive(t, caller, sandbox, request))));
-    } else if (step.verb == Verb::destroy_sandbox && step.phase == Phase::failed && !TRY(permitted(t, sandbox))) {
+    if (act_of(step.verb) == Act::archive && step.phase == Phase::running) {
+      TRY(waive_failure(t, caller, holder, request));
+    } else if (act_of(step.verb) == Act::archive && step.phase != Phase::completed) {
+      TRY(skip_archive(t, caller, step, TRY(waive(t, caller, holder, request))));
+    } else if (act_of(step.verb) == Act::destroy && step.phase == Phase::failed && !TRY(permitted(t, holder))) {
       // Its archive is done with and gave no permit: this is the way on.
-      TRY(waive(t, caller, sandbox, request));
+      TRY(waive(t, caller, holder, request));
       TRY(cleanup_tree::retry(t, step));
     }
   }

@@ -6,6 +6,7 @@
 #include "app/installation.h"
 #include "core/caller.h"
 #include "core/cleanup.h"
+#include "core/holder.h"
 #include "ports/clock.h"
 #include "ports/store.h"
 
@@ -24,24 +25,34 @@ class Deletion {
   /// delete still waits for its archive, is the waiver that lets it go on. not_found for what is gone.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Sandbox sandbox, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, Archive archive, const DeleteRequest& request) const;
+  /// conflict "volume_mounted" while a sandbox that is not gone mounts it.
+  Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
 
  private:
-  Result<TaskId> waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
-                               const DeleteRequest& request) const;
-  Status waive_failure(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+  Status settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const;
+  Result<TaskId> accept(Transaction& t, const Caller& caller, const Holder& holder,
+                        const DeleteRequest& request) const;
+  Result<TaskId> again(Transaction& t, const Caller& caller, const Holder& holder, const DeleteRequest& request) const;
+  Status waive_failure(Transaction& t, const Caller& caller, const Holder& holder,
                        const DeleteRequest& request) const;
-  Status mint_waiver(Transaction& t, const Sandbox& sandbox, const EventId& event) const;
-  Result<EventId> waive(Transaction& t, const Caller& caller, const Sandbox& sandbox,
+  Status mint_waiver(Transaction& t, const Holder& holder, const EventId& event) const;
+  Result<EventId> waive(Transaction& t, const Caller& caller, const Holder& holder,
                         const DeleteRequest& request) const;
   Status skip_archive(Transaction& t, const Caller& caller, Task step, const EventId& waiver) const;
-  Result<bool> permitted(Transaction& t, const Sandbox& sandbox) const;
+  Result<bool> permitted(Transaction& t, const Holder& holder) const;
 
   const Installation& installation_;
   Random& random_;
 };
 
-/// Where the writable bytes of a sandbox are, and which container of it counts now.
+/// Where the writable bytes of something are, and which container of it counts now.
 LayerRef layer_of(const Sandbox& sandbox, const Installation& installation);
+LayerRef layer_of(const Volume& volume, const Installation& installation);
+LayerRef layer_of(const Holder& holder, const Installation& installation);
 Incarnation incarnation_of(const Sandbox& sandbox, const Installation& installation);
+Incarnation incarnation_of(const Holder& holder, const Installation& installation);
+
+/// The holder of that id, whatever its kind.
+Result<Holder> find_holder(Transaction& t, const ResourceId& id);
 
 }  // namespace mayfly

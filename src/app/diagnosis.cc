@@ -1,5 +1,6 @@
 #include "app/diagnosis.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -16,7 +17,19 @@ constexpr std::size_t scan_page = 512;
 
 reconcile::Seen reduce(const Found& found) {
   return {found.uid, found.generation, found.layer, found.what == Found::What::process,
-          found.what == Found::What::trash, std::string(name(found.what)) + " " + found.where};
+          found.what == Found::What::trash, std::string(name(found.what)) + " " + found.where,
+          found.what == Found::What::volume ? Kind::volume : Kind::sandbox};
+}
+
+reconcile::Row reduce(const Volume& volume) {
+  const auto state = volume.resource.state;
+  return {.id = volume.resource.id,
+          .name = volume.resource.name,
+          .state = state,
+          .generation = 0,
+          .layer = volume.layer,
+          .has_files = true,
+          .in_flight = state == State::writing || state == State::deleting};
 }
 
 reconcile::Row reduce(const Sandbox& sandbox) {
@@ -30,24 +43,36 @@ reconcile::Row reduce(const Sandbox& sandbox) {
           .in_flight = lifecycle::in_flight(resource.state)};
 }
 
-/// Everything alive, and those tombstones whose uid the host still shows.
-Result<std::vector<Sandbox>> rows_for(Transaction& t, const std::set<Uuid>& seen) {
-  std::vector<Sandbox> rows;
-  std::set<Uuid> known;
+/// Everything alive in one table.
+template <class Table>
+Status add_living(Table& table, std::vector<reconcile::Row>& rows) {
   for (std::string after;;) {
-    auto page = TRY(t.sandboxes().scan(after, scan_page));
-    for (auto& row : page) {
-      known.insert(uid_of(row.resource.id));
-      rows.push_back(std::move(row));
-    }
-    if (page.size() < scan_page) break;
-    after = rows.back().resource.id.text;
+    const auto page = TRY(table.scan(after, scan_page));
+    for (const auto& row : page) rows.push_back(reduce(row));
+    if (page.size() < scan_page) return {};
+    after = page.back().resource.id.text;
   }
+}
+
+/// The tombstone of that uid, where there is one. True: there was.
+template <class Table>
+Result<bool> add_tombstone(Table& table, Kind kind, const Uuid& uid, std::vector<reconcile::Row>& rows) {
+  const auto found = table.get({std::string(describe(kind).prefix) + hex(uid)});
+  if (found) rows.push_back(reduce(*found));
+  else if (found.error().code != Code::not_found) return tl::unexpected(found.error());
+  return found.has_value();
+}
+
+/// Everything alive that has bytes on the host, and those tombstones whose uid the host still shows.
+Result<std::vector<reconcile::Row>> rows_for(Transaction& t, const std::set<Uuid>& seen) {
+  std::vector<reconcile::Row> rows;
+  TRY(add_living(t.sandboxes(), rows));
+  TRY(add_living(t.volumes(), rows));
+  std::set<Uuid> known;
+  for (const auto& row : rows) known.insert(uid_of(row.id));
   for (const auto& uid : seen) {
-    if (known.contains(uid)) continue;
-    auto tombstone = t.sandboxes().get({std::string(describe(Kind::sandbox).prefix) + hex(uid)});
-    if (tombstone) rows.push_back(std::move(*tombstone));
-    else if (tombstone.error().code != Code::not_found) return tl::unexpected(tombstone.error());
+    if (known.contains(uid) || TRY(add_tombstone(t.sandboxes(), Kind::sandbox, uid, rows))) continue;
+    TRY(add_tombstone(t.volumes(), Kind::volume, uid, rows));
   }
   return rows;
 }
@@ -144,9 +169,7 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
     seen.push_back(reduce(found));
     uids.insert(found.uid);
   }
-  const auto sandboxes = TRY(store.read([&](Transaction& t) { return rows_for(t, uids); }));
-  std::vector<reconcile::Row> rows;
-  for (const auto& sandbox : sandboxes) rows.push_back(reduce(sandbox));
+  const auto rows = TRY(store.read([&](Transaction& t) { return rows_for(t, uids); }));
 
   Diagnosis diagnosis;
   for (auto& finding : reconcile::compare(seen, rows)) {
@@ -158,7 +181,8 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
                                          "and take it out of the data folder"});
   for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
   diagnosis.archives = TRY(compare_archives(store, blobs));
-  diagnosis.sandboxes = rows.size();
+  diagnosis.sandboxes = static_cast<std::size_t>(std::count_if(
+      rows.begin(), rows.end(), [](const auto& row) { return kind_of_id(row.id.text) == Kind::sandbox; }));
   diagnosis.things = seen.size();
   std::set<Uuid> unknown;
   for (const auto& finding : diagnosis.findings)

@@ -9,7 +9,8 @@
 namespace mayfly {
 
 /// The disk limit where the file system offers none: looks at the layers of those that used the cpu since the last
-/// look, and one that is over its limit is stopped; its files stay.
+/// look, and one that is over its limit is stopped; its files stay. A volume over its size stops all that may write to
+/// it.
 class DiskWatch {
  public:
   DiskWatch(Store& store, Driver& driver, UidLocks& locks, Random& random, const Installation& installation)
@@ -19,6 +20,9 @@ class DiskWatch {
 
  private:
   Status look_at(const Sandbox& sandbox);
+  Status look_at(const ResourceId& volume, const std::vector<Sandbox>& writers);
+  Status stop(const Sandbox& sandbox, const std::string& reason, const std::string& event,
+              std::map<std::string, std::string> data);
 
   Store& store_;
   Driver& driver_;

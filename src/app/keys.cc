@@ -24,6 +24,10 @@ Status tell(Transaction& t, Random& random, const Caller& caller, const char* ty
   subject.workspace = key.workspace;
   std::map<std::string, std::string> data = {{"name", key.name}, {"user", key.user.text}};
   if (key.role) data["role"] = name(*key.role);
+  if (key.rate) {
+    data["requests_per_second"] = std::to_string(key.rate->per_second);
+    data["burst"] = std::to_string(key.rate->burst);
+  }
   TRY(audit(t, random, caller, type, subject, std::move(data)));
   return {};
 }
@@ -80,6 +84,7 @@ Result<User> Keys::owner(Transaction& t, const Caller& caller, const std::string
 Result<MadeKey> Keys::create(const Caller& caller, const NewKey& wish) {
   TRY(require_whole_key(caller));
   TRY(check_key_name(wish.name));
+  if (wish.rate) TRY(require(caller, Role::admin));
   const auto secret = new_secret();
   auto key = TRY(access_.change([&](Transaction& t) -> Result<ApiKey> {
     const User user = TRY(owner(t, caller, wish.user));
@@ -98,6 +103,7 @@ Result<MadeKey> Keys::create(const Caller& caller, const NewKey& wish) {
     made.created_at = t.now();
     made.name = wish.name;
     made.role = wish.role;
+    made.rate = wish.rate;
     made.scopes = wish.scopes;
     made.expires_at = TRY(expiry_of(t, wish));
     TRY(t.identities().insert_key(made));
@@ -123,6 +129,19 @@ Result<std::vector<ApiKey>> Keys::list(const Caller& caller, const std::string& 
     const bool everybody = caller.role == Role::admin && !caller.narrowed;
     if (!everybody || !user.empty()) filter.user = TRY(owner(t, caller, user)).id;
     return t.identities().list_keys(filter, page);
+  });
+}
+
+Result<ApiKey> Keys::set_rate(const Caller& caller, const KeyId& id, const std::optional<RateLimit>& rate) {
+  TRY(require(caller, Role::admin));
+  TRY(require_whole_key(caller));
+  return access_.change([&](Transaction& t) -> Result<ApiKey> {
+    auto key = TRY(visible(t, caller, id));
+    if (key.rate == rate) return key;
+    key.rate = rate;
+    TRY(t.identities().update_key(key));
+    TRY(tell(t, random_, caller, "key.rate_set", key));
+    return key;
   });
 }
 

@@ -15,6 +15,7 @@ struct NewKey {
   std::vector<Scope> scopes = {};
   std::optional<Duration> ttl = {};
   std::optional<WallTime> expires_at = {};          // one of the two at most
+  std::optional<RateLimit> rate = {};               // only an admin gives one
 };
 
 struct MadeKey {
@@ -31,6 +32,8 @@ class Keys {
   Result<ApiKey> get(const Caller& caller, const KeyId& id);
   /// Of that user (id or name), or all that the caller may see.
   Result<std::vector<ApiKey>> list(const Caller& caller, const std::string& user, const Page& page);
+  /// Its own limit, or none of its own. Admins only.
+  Result<ApiKey> set_rate(const Caller& caller, const KeyId& id, const std::optional<RateLimit>& rate);
   /// When it returns, no call comes in with it. conflict: the last admin key. Again is success.
   Result<ApiKey> revoke(const Caller& caller, const KeyId& id);
 

@@ -13,6 +13,9 @@ using reconcile::Trouble;
 
 namespace {
 
+// A transaction of the store is closed after 5 ms; the rest is left to the next pass.
+constexpr std::size_t half_made_page = 100;
+
 Result<bool> still_vanished(Driver& driver, const std::string& instance, const Finding& finding) {
   return !TRY(driver.inspect({instance, finding.uid, finding.generation})).running;
 }
@@ -23,6 +26,7 @@ Finding whole(Finding stranger, const std::vector<Finding>& findings) {
     if (other.trouble != Trouble::unknown || other.uid != stranger.uid) continue;
     stranger.generation = std::max(stranger.generation, other.generation);
     stranger.layer = std::max(stranger.layer, other.layer);
+    if (other.kind != Kind::sandbox) stranger.kind = other.kind;
   }
   return stranger;
 }
@@ -32,6 +36,7 @@ Finding whole(Finding stranger, const std::vector<Finding>& findings) {
 Result<Diagnosis> Reconciler::run_once() {
   auto diagnosis = TRY(diagnose(store_, driver_, blobs_, images_, installation_.instance));
   Status trouble = abandon_half_archives();
+  if (const auto abandoned = abandon_half_volumes(); !abandoned) trouble = abandoned;
   std::set<Uuid> quarantined;
   for (const auto& finding : diagnosis.findings) {
     if (finding.trouble == Trouble::unknown && (diagnosis.suspicious || !quarantined.insert(finding.uid).second))
@@ -54,7 +59,10 @@ Status Reconciler::mend(const Finding& finding) {
       // Now that its uid is ours no start can come in between.
       return TRY(still_vanished(driver_, installation_.instance, finding)) ? note_lost(finding.id, finding.generation)
                                                                             : Status();
-    case Trouble::unknown: return quarantine(finding.uid, finding.generation, finding.layer);
+    case Trouble::unknown:
+      return finding.kind == Kind::volume && finding.generation == 0
+                 ? quarantine_volume(finding.uid, finding.layer)
+                 : quarantine(finding.uid, finding.generation, finding.layer);
     case Trouble::trash: return driver_.erase({installation_.instance, finding.uid, finding.layer});
     // Files are destroyed with a permit or not at all; these have none, so they are told of and kept. And what is
     // missing only people can bring back.
@@ -112,14 +120,49 @@ Status Reconciler::quarantine(const Uuid& uid, int generation, int layer) {
   });
 }
 
+/// The same for the folder of a volume: it is one again, until its day is over.
+Status Reconciler::quarantine_volume(const Uuid& uid, int layer) {
+  return store_.write([&](Transaction& t) -> Status {
+    Volume row;
+    row.resource.id = {std::string(describe(Kind::volume).prefix) + hex(uid)};
+    if (t.volumes().get(row.resource.id)) return {};
+    row.resource.kind = Kind::volume;
+    row.resource.parent = row.resource.workspace = installation_.workspace;
+    row.resource.name = "orphan-" + hex(uid).substr(22);
+    row.resource.name_held = false;
+    row.resource.created_at = row.resource.updated_at = t.now();
+    row.layer = std::max(layer, 1);
+    LifetimePolicy policy;
+    policy.max_age = quarantine_retention;
+    row.lifetime = lifetime::begin(row.resource.id, State::active, policy, t.moment());
+    set_state(row, State::active);
+    TRY(t.volumes().insert(row));
+    t.wakes.deadline_at(row.lifetime.wake_at);
+    TRY(audit(t, random_, Caller::system("reconciler", installation_.workspace), "volume.quarantined", row.resource));
+    return {};
+  });
+}
+
+/// Nobody was told of a volume whose maker died while it was made, and nobody will go on with it.
+Status Reconciler::abandon_half_volumes() {
+  const auto half = [&](Transaction& t) { return t.volumes().made_by_others(installation_.epoch, half_made_page); };
+  if (TRY(store_.read(half)).empty()) return {};
+  return store_.write([&](Transaction& t) -> Status {
+    for (const auto& row : TRY(half(t)))
+      TRY(deletion_.begin(t, Caller::system("reconciler", row.resource.workspace), row,
+                          {.policy = {.archive = false}, .reason = "abandoned"}));
+    return {};
+  });
+}
+
 /// A waiver can overtake an archive that was begun: nobody will finish it, so it goes the way of all archives.
 Status Reconciler::abandon_half_archives() {
   const ArchiveFilter half{.workspace = {}, .sandbox = {}, .states = {State::writing}};
   if (TRY(store_.read([&](Transaction& t) { return t.archives().list(half, {}); })).empty()) return {};
   return store_.write([&](Transaction& t) -> Status {
     for (const auto& row : TRY(t.archives().list(half, {}))) {
-      const auto sandbox = t.sandboxes().get(row.sandbox);
-      if (!sandbox || sandbox->resource.state != State::gone) continue;
+      const auto source = find_holder(t, row.sandbox);
+      if (!source || source->resource.state != State::gone) continue;
       TRY(deletion_.begin(t, Caller::system("reconciler", row.resource.workspace), row,
                           {.policy = {}, .reason = "abandoned"}));
     }

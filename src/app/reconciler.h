@@ -23,7 +23,9 @@ class Reconciler {
   Status remove_container(const reconcile::Finding& finding);
   Status note_lost(const ResourceId& id, int generation);
   Status quarantine(const Uuid& uid, int generation, int layer);
+  Status quarantine_volume(const Uuid& uid, int layer);
   Status abandon_half_archives();
+  Status abandon_half_volumes();
 
   Store& store_;
   Driver& driver_;

@@ -2,6 +2,8 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/quotas.h"
+#include "app/volumes.h"
 #include "base/failpoint.h"
 
 namespace mayfly {
@@ -15,6 +17,14 @@ Error no_such_sandbox(const std::string& id_or_name) {
       Code::not_found, "no sandbox \"" + id_or_name.substr(0, 80) + "\" in this workspace", "sandbox_not_found", {}};
 }
 
+/// What a new one takes of its workspace's quota, and what one that starts again takes.
+WorkspaceUsage compute_of(const Resources& resources) {
+  return {.cpus = resources.cpus, .memory_mb = resources.memory_mb};
+}
+WorkspaceUsage all_of(const Resources& resources) {
+  return {.sandboxes = 1, .cpus = resources.cpus, .memory_mb = resources.memory_mb, .disk_mb = resources.disk_mb};
+}
+
 std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.substr(id.text.size() - 10); }
 
 }  // namespace
@@ -22,7 +32,8 @@ std::string made_up_name(const ResourceId& id) { return "sandbox-" + id.text.sub
 Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const Once& once) {
   TRY(require(caller, Role::member));
   if (!wish.name.empty()) TRY(check_sandbox_name(wish.name));
-  const auto offer = pool_ ? pool_->offer(wish.spec) : nullptr;
+  // What is mounted is bound when a container is made.
+  const auto offer = pool_ && wish.mounts.empty() ? pool_->offer(wish.spec) : nullptr;
   if (before_create_) TRY(before_create_(offer == nullptr));
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
@@ -35,6 +46,7 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const O
     TRY(resolve_image(t, filled.spec));
     const auto claimed = offer ? TRY(Pool::take(t, *offer, filled.spec)) : std::optional<Sandbox>();
     Sandbox sandbox = claimed ? *claimed : TRY(plain_row(t));
+    sandbox.mounts = TRY(resolve_mounts(t, caller, filled.mounts));
     TRY(fill_in(t, caller, filled, sandbox));
     if (claimed) sandbox.caveats = offer->caveats;
     TRY(claimed ? t.sandboxes().update(sandbox) : t.sandboxes().insert(sandbox));
@@ -67,6 +79,7 @@ Status Sandboxes::fill_in(Transaction& t, const Caller& caller, const NewSandbox
   resource.parent = resource.workspace = caller.workspace;
   resource.name = wish.name.empty() ? made_up_name(resource.id) : wish.name;
   TRY(make_room_for(t, caller, resource.name));
+  TRY(refuse_over_quota(t, caller.workspace, all_of(wish.spec.resources)));
   resource.labels = wish.labels;
   resource.created_at = resource.updated_at = t.now();
   sandbox.spec = wish.spec;
@@ -93,6 +106,10 @@ Status Sandboxes::fill_in_from_archive(Transaction& t, const Caller& caller, New
   if (!archive || archive->resource.workspace != caller.workspace || archive->resource.state != State::active)
     return fail(Code::not_found, "no archive \"" + wish.spec.restore_from.substr(0, 80) + "\" in this workspace",
                 "archive_not_found");
+  if (of_volume(*archive))
+    return fail(Code::conflict,
+                "archive " + archive->resource.id.text + " is of a volume: restore it into one (POST /v1/volumes)",
+                "archive_of_volume");
   if (!wish.image_given) {
     wish.spec.image = archive->spec.image;
     wish.spec.image_digest = archive->spec.image_digest;
@@ -238,6 +255,9 @@ Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_n
   return store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
+    // Before the move: after it the row itself is counted.
+    if (move == Move::ask_start && !sandbox.holds_compute)
+      TRY(refuse_over_quota(t, sandbox.resource.workspace, compute_of(sandbox.spec.resources)));
     TRY(apply_move(t, sandbox, move, {"request", caller.actor, t.now()}, installation_));
     TRY(audit(t, random_, caller, event, sandbox.resource));
     TRY(remember(t, once, {.resource = sandbox.resource.id}));

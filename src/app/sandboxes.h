@@ -20,6 +20,7 @@ struct NewSandbox {
   bool resources_given = false;
   Labels labels;
   LifetimePolicy lifetime;
+  std::vector<VolumeMount> mounts = {};  // volumes by id or name
 };
 
 struct DeletionAccepted {

@@ -24,14 +24,25 @@ Duration retention_in(const Task& root) {
   return std::chrono::seconds(value);
 }
 
+/// What a sandbox need not be counted for any longer. A volume is counted until it is forgotten.
+Commit gives_back(const Holder& holder, const std::function<void(Sandbox&)>& change) {
+  if (holder.resource.kind != Kind::sandbox) return nothing_more;
+  return [id = holder.resource.id, change](Transaction& t) -> Status {
+    Sandbox row = TRY(t.sandboxes().get(id));
+    change(row);
+    return t.sandboxes().update(row);
+  };
+}
+
 }  // namespace
 
 Commit Steps::record_only(const Task& task) const {
-  switch (task.verb) {
-    case Verb::forget_sandbox: return forget_sandbox(task.resource);
-    case Verb::forget_archive: return forget_archive(task.resource);
-    case Verb::stop_sandbox: case Verb::archive_sandbox: case Verb::destroy_sandbox: case Verb::confirm_sandbox:
-    case Verb::destroy_archive: case Verb::delete_sandbox: case Verb::delete_archive: return {};
+  if (act_of(task.verb) != Act::forget) return {};
+  switch (kind_of(task.verb)) {
+    case Kind::sandbox: return forget_sandbox(task.resource);
+    case Kind::archive: return forget_archive(task.resource);
+    case Kind::volume: return forget_volume(task.resource);
+    case Kind::organization: case Kind::workspace: break;
   }
   CHECK(false);
 }
@@ -50,39 +61,38 @@ Result<Commit> Steps::perform(const Task& task) {
 }
 
 Result<Commit> Steps::perform_verb(const Task& task) {
-  if (kind_of_id(task.resource.text) == Kind::archive) {
+  if (kind_of(task.verb) == Kind::archive) {
     const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(task.resource); }));
-    CHECK(task.verb == Verb::destroy_archive);
+    CHECK(act_of(task.verb) == Act::destroy);
     return destroy_archive(archive);
   }
-  const auto sandbox = TRY(store_.read([&](Transaction& t) { return t.sandboxes().get(task.resource); }));
-  switch (task.verb) {
-    case Verb::stop_sandbox: return stop(sandbox);
-    case Verb::archive_sandbox: return archive(task, sandbox);
-    case Verb::destroy_sandbox: return destroy(sandbox);
-    case Verb::confirm_sandbox: return confirm(sandbox);
-    case Verb::delete_sandbox: case Verb::forget_sandbox: case Verb::delete_archive: case Verb::destroy_archive:
-    case Verb::forget_archive: break;
+  const auto holder = TRY(store_.read([&](Transaction& t) { return find_holder(t, task.resource); }));
+  switch (act_of(task.verb)) {
+    case Act::stop: return stop(holder);
+    case Act::archive: return archive(task, holder);
+    case Act::destroy: return destroy(holder);
+    case Act::confirm: return confirm(holder);
+    case Act::whole: case Act::forget: break;
   }
   CHECK(false);
 }
 
-Result<Commit> Steps::stop(const Sandbox& sandbox) {
-  const auto incarnation = incarnation_of(sandbox, installation_);
+Result<Commit> Steps::stop(const Holder& holder) {
+  const auto incarnation = incarnation_of(holder, installation_);
   FAILPOINT("stop_sandbox.before_kill");
   TRY(driver_.kill(incarnation));
   FAILPOINT("stop_sandbox.after_kill");
   TRY(driver_.release(incarnation));
   FAILPOINT("stop_sandbox.after_release");
-  return nothing_more;
+  return gives_back(holder, [](Sandbox& row) { row.holds_compute = false; });
 }
 
-Result<Commit> Steps::archive(const Task& task, const Sandbox& sandbox) {
+Result<Commit> Steps::archive(const Task& task, const Holder& holder) {
   const auto root = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.root); }));
   FAILPOINT("archive_sandbox.before_effect");
-  auto done = archiver_.archive(sandbox, retention_in(root));
+  auto done = archiver_.archive(holder, retention_in(root));
   FAILPOINT("archive_sandbox.after_effect");
-  if (done) return Commit([this, sandbox, done = *done](Transaction& t) { return archiver_.commit(t, sandbox, done); });
+  if (done) return Commit([this, holder, done = *done](Transaction& t) { return archiver_.commit(t, holder, done); });
 
   // Whoever asked for this delete may have said beforehand that it must not wait for an archive that cannot be made.
   // Or while this attempt was under way.
@@ -93,21 +103,22 @@ Result<Commit> Steps::archive(const Task& task, const Sandbox& sandbox) {
                         task.work.attempts >= attempts_before_waiver;
   if (!waived || !hopeless) return tl::unexpected(done.error());
   const std::string why = done.error().message;
-  return Commit([this, sandbox, why](Transaction& t) -> Status {
-    const auto event = TRY(audit(t, random_, Caller::system("cleanup", sandbox.resource.workspace),
-                                 "sandbox.archive_waived", sandbox.resource, {{"reason", "archive failed: " + why}}));
+  return Commit([this, holder, why](Transaction& t) -> Status {
+    const auto type = std::string(describe(holder.resource.kind).name) + ".archive_waived";
+    const auto event = TRY(audit(t, random_, Caller::system("cleanup", holder.resource.workspace), type,
+                                 holder.resource, {{"reason", "archive failed: " + why}}));
     return t.archives().put_permit(
-        DeletePermit::from_waiver(layer_of(sandbox, installation_), sandbox.resource.generation, event));
+        DeletePermit::from_waiver(layer_of(holder, installation_), holder.resource.generation, event));
   });
 }
 
-Result<Commit> Steps::destroy(const Sandbox& sandbox) {
-  const auto layer = layer_of(sandbox, installation_);
+Result<Commit> Steps::destroy(const Holder& holder) {
+  const auto layer = layer_of(holder, installation_);
   const auto permit = TRY(store_.read([&](Transaction& t) { return t.archives().find_permit(layer); }));
-  if (!permit || !permit->covers(layer, sandbox.resource.generation))
+  if (!permit || !permit->covers(layer, holder.resource.generation))
     return fail(Code::internal,
-                "no permit covers the files of " + sandbox.resource.id.text + " at generation " +
-                    std::to_string(sandbox.resource.generation) + ": they are neither archived nor waived",
+                "no permit covers the files of " + holder.resource.id.text + " at generation " +
+                    std::to_string(holder.resource.generation) + ": they are neither archived nor waived",
                 "no_permit");
   FAILPOINT("destroy_sandbox.before_effect");
   TRY(driver_.discard(layer, *permit));
@@ -115,15 +126,18 @@ Result<Commit> Steps::destroy(const Sandbox& sandbox) {
   return nothing_more;
 }
 
-Result<Commit> Steps::confirm(const Sandbox& sandbox) {
+Result<Commit> Steps::confirm(const Holder& holder) {
   FAILPOINT("confirm_sandbox.before_effect");
-  TRY(driver_.erase(layer_of(sandbox, installation_)));
+  const auto layer = layer_of(holder, installation_);
+  TRY(driver_.erase(layer));
   FAILPOINT("confirm_sandbox.after_effect");
-  const auto presence = TRY(driver_.inspect(incarnation_of(sandbox, installation_)));
-  if (presence.left.empty()) return nothing_more;
+  if (TRY(driver_.has_layer(layer)))
+    return fail(Code::busy, "the files of " + holder.resource.id.text + " are still on the host", "still_present");
+  const auto presence = TRY(driver_.inspect(incarnation_of(holder, installation_)));
+  if (presence.left.empty()) return gives_back(holder, [](Sandbox& row) { row.holds_storage = false; });
   const auto& first = presence.left.front();
   return fail(Code::busy,
-              std::to_string(presence.left.size()) + " things of " + sandbox.resource.id.text +
+              std::to_string(presence.left.size()) + " things of " + holder.resource.id.text +
                   " are still on the host, first a " + std::string(name(first.what)) + ": " + first.where,
               "still_present");
 }
@@ -141,11 +155,25 @@ Commit Steps::forget_sandbox(const ResourceId& id) const {
   };
 }
 
+Commit Steps::forget_volume(const ResourceId& id) const {
+  return [this, id](Transaction& t) -> Status {
+    Volume row = TRY(t.volumes().get(id));
+    set_state(row, State::gone);
+    row.resource.updated_at = t.now();
+    TRY(t.volumes().update(row));
+    TRY(t.archives().drop_permit(layer_of(row, installation_)));
+    TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace), "volume.gone", row.resource));
+    t.wakes.settled.push_back(id);
+    return {};
+  };
+}
+
 Result<Commit> Steps::destroy_archive(const Archive& archive) {
-  const bool in_use = TRY(store_.read([&](Transaction& t) { return t.archives().get(archive.resource.id)
-      .and_then([&](const Archive& row) { return t.sandboxes().restores_from(row.resource.id); }); }));
-  if (in_use)
-    return fail(Code::busy, "archive " + archive.resource.id.text + " is being restored into a sandbox", "in_use");
+  const auto& id = archive.resource.id;
+  const bool in_use = TRY(store_.read([&](Transaction& t) -> Result<bool> {
+    return TRY(t.sandboxes().restores_from(id)) || TRY(t.volumes().restores_from(id));
+  }));
+  if (in_use) return fail(Code::busy, "archive " + id.text + " is being restored", "in_use");
   FAILPOINT("destroy_archive.before_effect");
   TRY(blobs_.remove(archive.key));
   TRY(blobs_.remove(manifest_key(archive)));

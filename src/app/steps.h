@@ -5,6 +5,7 @@
 
 #include "app/archiver.h"
 #include "core/cleanup.h"
+#include "core/holder.h"
 
 namespace mayfly {
 
@@ -26,11 +27,12 @@ class Steps {
 
  private:
   Result<Commit> perform_verb(const Task& task);
-  Result<Commit> stop(const Sandbox& sandbox);
-  Result<Commit> archive(const Task& task, const Sandbox& sandbox);
-  Result<Commit> destroy(const Sandbox& sandbox);
-  Result<Commit> confirm(const Sandbox& sandbox);
+  Result<Commit> stop(const Holder& holder);
+  Result<Commit> archive(const Task& task, const Holder& holder);
+  Result<Commit> destroy(const Holder& holder);
+  Result<Commit> confirm(const Holder& holder);
   Commit forget_sandbox(const ResourceId& id) const;
+  Commit forget_volume(const ResourceId& id) const;
   Result<Commit> destroy_archive(const Archive& archive);
   Commit forget_archive(const ResourceId& id) const;
 

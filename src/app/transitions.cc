@@ -32,8 +32,9 @@ Result<Commit> Transitions::start(const Sandbox& sandbox) {
   const auto incarnation = incarnation_of(sandbox, installation_);
   if (awaits_restore(sandbox)) TRY(restore(sandbox));
   else if (sandbox.started_at) TRY(files_are_there(sandbox));
+  const auto volumes = TRY(volumes_of(sandbox));
   FAILPOINT("start_sandbox.before_effect");
-  auto begun = driver_.start({incarnation, sandbox.layer, sandbox.spec});
+  auto begun = driver_.start({incarnation, sandbox.layer, sandbox.spec, volumes});
   if (!begun) {
     // What it left would stand in the way of the next try; what this cannot take away the reconciler will.
     if (driver_.kill(incarnation)) (void)driver_.release(incarnation);
@@ -67,6 +68,22 @@ Status Transitions::files_are_there(const Sandbox& sandbox) {
                   " is not on this host. Restore an archive of it into a new sandbox, and delete this one without an "
                   "archive",
               "layer_missing");
+}
+
+/// None of them can be deleted while this sandbox mounts it; files that are gone all the same are told of.
+Result<std::vector<MountedVolume>> Transitions::volumes_of(const Sandbox& sandbox) {
+  std::vector<MountedVolume> all;
+  for (const auto& mount : sandbox.mounts) {
+    const auto volume = TRY(store_.read([&](Transaction& t) { return t.volumes().get(mount.volume); }));
+    const auto layer = layer_of(volume, installation_);
+    if (!TRY(driver_.has_layer(layer)))
+      return fail(Code::internal,
+                  "the files of volume " + volume.resource.name + " (" + volume.resource.id.text +
+                      ") are not on this host. Restore an archive of it into a new volume",
+                  "volume_missing");
+    all.push_back({layer, mount.path, mount.read_only});
+  }
+  return all;
 }
 
 Status Transitions::restore(const Sandbox& sandbox) {

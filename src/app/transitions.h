@@ -26,6 +26,7 @@ class Transitions {
  private:
   Result<Commit> start(const Sandbox& sandbox);
   Status files_are_there(const Sandbox& sandbox);
+  Result<std::vector<MountedVolume>> volumes_of(const Sandbox& sandbox);
   Status restore(const Sandbox& sandbox);
   Result<Commit> freeze(const Sandbox& sandbox);
   Result<Commit> thaw(const Sandbox& sandbox);

@@ -15,6 +15,22 @@ Status require_admin(const Caller& caller) {
   return require_whole_key(caller);
 }
 
+template <class Number>
+void note(std::map<std::string, std::string>& data, const std::string& what, const std::optional<Number>& before,
+          const std::optional<Number>& now) {
+  if (before != now) data["quota_" + what] = now ? std::to_string(*now) : "none";
+}
+
+std::map<std::string, std::string> differences(const Quota& before, const Quota& now) {
+  std::map<std::string, std::string> data;
+  note(data, "sandboxes", before.sandboxes, now.sandboxes);
+  note(data, "cpus", before.cpus, now.cpus);
+  note(data, "memory_mb", before.memory_mb, now.memory_mb);
+  note(data, "disk_mb", before.disk_mb, now.disk_mb);
+  note(data, "archive_bytes", before.archive_bytes, now.archive_bytes);
+  return data;
+}
+
 Result<User> find_user(Transaction& t, const std::string& id_or_name) {
   auto user = TRY(t.identities().find_user(id_or_name));
   if (user) return std::move(*user);
@@ -50,6 +66,10 @@ Result<Workspace> Workspaces::create(const Caller& caller, const std::string& sl
 
 Result<Workspace> Workspaces::get(const Caller& caller, const std::string& id_or_slug) {
   return store_.read([&](Transaction& t) { return visible(t, caller, id_or_slug); });
+}
+
+Result<WorkspaceUsage> Workspaces::usage(const Workspace& workspace) {
+  return store_.read([&](Transaction& t) { return t.usage().of(workspace.resource.id); });
 }
 
 Result<std::vector<Workspace>> Workspaces::list(const Caller& caller, const Page& page) {
@@ -89,6 +109,12 @@ Result<Workspace> Workspaces::change(const Caller& caller, const std::string& id
     if (change.always_archive && *change.always_archive != workspace.always_archive) {
       workspace.always_archive = *change.always_archive;
       data["always_archive"] = workspace.always_archive ? "true" : "false";
+    }
+    if (change.quota) {
+      // Below what is in use now it blocks only what is new.
+      const auto before = workspace.quota;
+      change.quota(workspace.quota);
+      data.merge(differences(before, workspace.quota));
     }
     if (data.empty()) return workspace;
     row.updated_at = t.now();

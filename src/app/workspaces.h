@@ -18,10 +18,13 @@ class Workspaces {
   struct Change {
     std::optional<std::string> slug = {};
     std::optional<bool> always_archive = {};
+    std::function<void(Quota&)> quota = {};      // changes what is to be changed
   };
 
   Result<Workspace> create(const Caller& caller, const std::string& slug, bool always_archive);
   Result<Workspace> get(const Caller& caller, const std::string& id_or_slug);
+  /// What is in use there now.
+  Result<WorkspaceUsage> usage(const Workspace& workspace);
   Result<std::vector<Workspace>> list(const Caller& caller, const Page& page);
   /// conflict: the slug is taken, or it is "default", which keeps its name.
   Result<Workspace> change(const Caller& caller, const std::string& id_or_slug, const Change& change);

@@ -2,6 +2,7 @@
 // Expected trouble is a Result, a bug is a CHECK. An Error's code is for programs, its message for the
 // person who must act: what was tried, on what, what was found.
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,7 @@ struct Error {
   std::string message;
   std::string reason;               // stable word for programs ("image_unknown"); empty: name(code)
   std::vector<FieldError> fields;   // only for Code::invalid
+  std::map<std::string, double> facts = {};   // for programs: "limit", "used", "asked", "retry_after_seconds"
 };
 
 template <class T>

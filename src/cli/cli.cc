@@ -50,6 +50,7 @@ struct CommandLine {
   StaleOptions stale;
   LifetimeOptions lifetime;
   ArchiveOptions archive;
+  VolumeOptions volume;
   PeopleOptions people;
   std::string subject, second, third;
   std::function<Result<int>(Session&)> chosen;
@@ -80,6 +81,10 @@ void add_create(CLI::App* app, CreateOptions& into) {
       ->check(CLI::IsMember({"none", "outbound"}));
   app->add_option("--standby", into.standby, "sleeps after so long without calls and processes; any call wakes it")
       ->type_name("D");
+  app->add_option("--mount", into.mounts, "a volume: NAME:/path, or NAME:/path:ro; may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("V:P");
   add_lifetime(app, into.lifetime);
 }
 
@@ -99,6 +104,7 @@ class Tree {
     processes();
     cleanups();
     archives();
+    volumes();
     people();
     workspaces();
     server();
@@ -138,6 +144,7 @@ class Tree {
   void processes();
   void cleanups();
   void archives();
+  void volumes();
   void people();
   void keys();
   void workspaces();
@@ -326,6 +333,33 @@ void Tree::archives() {
   import->add_option("--name", l.second, "what it is to be called here")->required();
   needs(add(image, "rm", "remove an image that nothing uses", [&l](Session& s) { return remove_image(s, l.subject); }),
         "NAME");
+}
+
+void Tree::volumes() {
+  auto& l = line_;
+  auto* volume = group("volume", "folders that outlive their sandboxes");
+  auto* create = add(volume, "create", "make a volume", [&l](Session& s) { return create_volume(s, l.volume); });
+  create->add_option("NAME", l.volume.name, "made up without one");
+  create->add_option("--size", l.volume.size_mb, "MiB of files")->check(CLI::PositiveNumber)->type_name("MIB");
+  create->add_option("--label", l.volume.labels, "KEY=VALUE, may be repeated")->expected(1)->take_all()
+      ->type_name("K=V");
+  create->add_option("--restore-from", l.volume.restore_from, "its files begin as that archive of a volume")
+      ->type_name("ARCHIVE");
+  auto* ls = add(volume, "ls", "list volumes", [&l](Session& s) { return list_volumes(s, l.list); });
+  ls->add_option("--state", l.list.states, "only those in that state, may be repeated")->expected(1)->take_all();
+  ls->add_option("--label", l.list.labels, "only those that carry it, may be repeated")->expected(1)->take_all()
+      ->type_name("K=V");
+  ls->add_flag("--all", l.list.all, "every page, not only the newest");
+  needs(add(volume, "get", "show one volume", [&l](Session& s) { return get_volume(s, l.subject); }), "VOLUME");
+  auto* rm = add(volume, "rm", "archive and delete a volume that nothing mounts",
+                 [&l](Session& s) { return remove_volume(s, l.subject, l.remove); });
+  needs(rm, "VOLUME");
+  rm->add_flag("--no-archive", l.remove.no_archive, "let its files go unarchived");
+  rm->add_flag("--waive-on-failure", l.remove.waive_on_failure, "let them go if the archive fails");
+  rm->add_option("--keep-archive", l.remove.keep_archive, "how long the archive is kept; 7d without it")
+      ->type_name("D");
+  rm->add_flag("--wait", l.remove.wait, "wait until nothing is left");
+  rm->add_option("--timeout", l.remove.timeout, "how long to wait")->capture_default_str()->type_name("D");
 }
 
 void Tree::people() {

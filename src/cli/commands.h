@@ -31,7 +31,7 @@ struct CreateOptions {
   double cpus = 0;                        // 0: the server's default, as for the next three
   std::int64_t memory_mb = 0, pids = 0, disk_mb = 0;
   LifetimeOptions lifetime;
-  std::vector<std::string> exclude;
+  std::vector<std::string> exclude, mounts;   // a mount is "volume:/path", and ":ro" behind it
   bool no_wait = false;
 };
 
@@ -65,6 +65,12 @@ struct RemoveOptions {
   std::vector<std::string> sandboxes;
   bool no_archive = false, waive_on_failure = false, wait = false;
   std::string keep_archive, timeout = "10m";
+};
+
+struct VolumeOptions {
+  std::string name, restore_from;
+  std::int64_t size_mb = 0;               // 0: the server's default
+  std::vector<std::string> labels;
 };
 
 struct StaleOptions {
@@ -116,6 +122,12 @@ Result<int> retry_cleanup(Session& session, const std::string& task);
 Result<int> sweep_stale(Session& session, const StaleOptions& options);
 Result<int> list_events(Session& session, const ListOptions& options);
 Result<int> doctor(Session& session);
+
+// commands_volume.cc
+Result<int> create_volume(Session& session, const VolumeOptions& options);
+Result<int> list_volumes(Session& session, const ListOptions& options);
+Result<int> get_volume(Session& session, const std::string& volume);
+Result<int> remove_volume(Session& session, const std::string& volume, const RemoveOptions& options);
 
 // commands_archive.cc
 Result<int> list_archives(Session& session, const ListOptions& options);

@@ -27,8 +27,11 @@ std::string card_of(const json::object& archive, const Paper& paper) {
   };
   add("id", text_at(archive, "id"));
   add("state", text_at(archive, "state"));
-  add("sandbox", text_at(archive, "sandbox_name") + "  " + text_at(archive, "sandbox_id"));
-  add("image", text_at(object_at(archive, "image"), "name") + "  " + text_at(object_at(archive, "image"), "digest"));
+  const auto both = [](const std::string& name, const std::string& id) { return id.empty() ? id : name + "  " + id; };
+  add("sandbox", both(text_at(archive, "sandbox_name"), text_at(archive, "sandbox_id")));
+  add("volume", both(text_at(archive, "volume_name"), text_at(archive, "volume_id")));
+  const auto& image = object_at(archive, "image");
+  add("image", both(text_at(image, "name"), text_at(image, "digest")));
   add("manifest", text_at(archive, "manifest_digest"));
   add("content", text_at(archive, "entries") + " entries, " + bytes(number_at(archive, "content_bytes")) +
                      ", stored as " + bytes(number_at(archive, "stored_bytes")));
@@ -64,12 +67,14 @@ Result<int> list_archives(Session& session, const ListOptions& options) {
   if (!options.sandbox.empty()) query.emplace_back("sandbox", options.sandbox);
   for (const auto& state : options.states) query.emplace_back("state", state);
   const auto found = TRY(session.api.list("list archives", archives_path, query, options.all || session.json));
-  Table table({{"ID"}, {"SANDBOX", 12}, {"STATE"}, {"STORED", 0, true}, {"CREATED"}, {"EXPIRES"}, {"IMAGE", 8}});
+  Table table({{"ID"}, {"OF", 12}, {"STATE"}, {"STORED", 0, true}, {"CREATED"}, {"EXPIRES"}, {"IMAGE", 8}});
   const auto now = wall_now();
   for (const auto& value : found.items) {
     const auto& archive = value.as_object();
     const auto state = text_at(archive, "state");
-    table.add({text_at(archive, "id"), text_at(archive, "sandbox_name"), {state, tone_of(state)},
+    const auto volume = text_at(archive, "volume_name");
+    const auto of = volume.empty() ? text_at(archive, "sandbox_name") : "volume " + volume;
+    table.add({text_at(archive, "id"), of, {state, tone_of(state)},
                bytes(number_at(archive, "stored_bytes")), relative(time_at(archive, "created_at"), now),
                relative(time_at(archive, "expires_at"), now), text_at(object_at(archive, "image"), "name")});
   }

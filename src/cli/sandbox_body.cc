@@ -43,6 +43,17 @@ json::array array_of(const std::vector<std::string>& words) { return json::array
 
 }  // namespace
 
+Result<json::object> mount_of(const std::string& text) {
+  const auto colon = text.find(':');
+  auto path = colon == std::string::npos ? std::string() : text.substr(colon + 1);
+  const bool read_only = path.ends_with(":ro");
+  if (read_only) path.resize(path.size() - 3);
+  if (colon == 0 || path.empty() || path.front() != '/')
+    return fail(Code::invalid,
+                "--mount: expected VOLUME:/PATH or VOLUME:/PATH:ro; got \"" + text.substr(0, 120) + "\"");
+  return json::object{{"volume", text.substr(0, colon)}, {"path", path}, {"read_only", read_only}};
+}
+
 Result<double> seconds_of(const std::string& option, const std::string& text) {
   const auto duration = parse_duration(text);
   if (!duration) return tl::unexpected(in_context(option, duration.error()));
@@ -89,6 +100,9 @@ Result<json::object> create_body(const CreateOptions& options) {
   if (!options.labels.empty()) body["labels"] = TRY(map_of("--label", options.labels));
   if (!options.env.empty()) body["env"] = TRY(map_of("--env", options.env, true));
   if (!options.exclude.empty()) body["exclude"] = array_of(options.exclude);
+  json::array mounts;
+  for (const auto& text : options.mounts) mounts.push_back(TRY(mount_of(text)));
+  if (!mounts.empty()) body["mounts"] = std::move(mounts);
   json::object resources;
   if (options.cpus != 0) resources["cpus"] = options.cpus;
   if (options.memory_mb != 0) resources["memory_mb"] = options.memory_mb;

@@ -6,6 +6,8 @@
 namespace mayfly::cli {
 
 Result<json::object> create_body(const CreateOptions& options);
+/// {"volume": "data", "path": "/data", "read_only": true} of "data:/data:ro".
+Result<json::object> mount_of(const std::string& text);
 /// Only what was given, so that the rest stays as it is.
 Result<json::object> lifetime_body(const LifetimeOptions& options);
 Result<json::object> exec_body(const ExecOptions& options);

@@ -19,7 +19,7 @@ constexpr Duration archive_retention = std::chrono::hours(7 * 24);
 struct Archive {
   Resource resource;              // named after the sandbox; parent is the workspace
   Lifetime lifetime;
-  ResourceId sandbox;
+  ResourceId sandbox;             // or the volume that it is of
   std::string sandbox_name;
   int layer = 1;
   int generation = 0;             // of the last container that wrote to the layer
@@ -30,6 +30,9 @@ struct Archive {
   std::optional<Time> verified_at;   // when its bytes were last read back and found right
   std::string verify_error;          // what the last look found instead; empty when all was well
 };
+
+/// It is of a volume, and so becomes one again; any other is of a sandbox.
+inline bool of_volume(const Archive& archive) { return kind_of_id(archive.sandbox.text) == Kind::volume; }
 
 /// Puts its end off by so much, or to that instant, and never brings it nearer. What is kept for ever stays so.
 /// conflict: it is due already.

@@ -6,9 +6,36 @@ namespace mayfly {
 
 namespace {
 
-constexpr std::array verb_names = {"delete_sandbox", "stop_sandbox",    "archive_sandbox",
-                                   "destroy_sandbox", "confirm_sandbox", "forget_sandbox",
-                                   "delete_archive",  "destroy_archive", "forget_archive"};
+struct VerbDescriptor {
+  Verb verb;
+  std::string_view name;
+  Kind kind;
+  Act act;
+};
+
+constexpr std::array verbs = {
+    VerbDescriptor{Verb::delete_sandbox, "delete_sandbox", Kind::sandbox, Act::whole},
+    VerbDescriptor{Verb::stop_sandbox, "stop_sandbox", Kind::sandbox, Act::stop},
+    VerbDescriptor{Verb::archive_sandbox, "archive_sandbox", Kind::sandbox, Act::archive},
+    VerbDescriptor{Verb::destroy_sandbox, "destroy_sandbox", Kind::sandbox, Act::destroy},
+    VerbDescriptor{Verb::confirm_sandbox, "confirm_sandbox", Kind::sandbox, Act::confirm},
+    VerbDescriptor{Verb::forget_sandbox, "forget_sandbox", Kind::sandbox, Act::forget},
+    VerbDescriptor{Verb::delete_archive, "delete_archive", Kind::archive, Act::whole},
+    VerbDescriptor{Verb::destroy_archive, "destroy_archive", Kind::archive, Act::destroy},
+    VerbDescriptor{Verb::forget_archive, "forget_archive", Kind::archive, Act::forget},
+    VerbDescriptor{Verb::delete_volume, "delete_volume", Kind::volume, Act::whole},
+    VerbDescriptor{Verb::archive_volume, "archive_volume", Kind::volume, Act::archive},
+    VerbDescriptor{Verb::destroy_volume, "destroy_volume", Kind::volume, Act::destroy},
+    VerbDescriptor{Verb::confirm_volume, "confirm_volume", Kind::volume, Act::confirm},
+    VerbDescriptor{Verb::forget_volume, "forget_volume", Kind::volume, Act::forget},
+};
+
+const VerbDescriptor& describe(Verb verb) {
+  const auto& found = verbs[static_cast<std::size_t>(verb)];
+  CHECK(found.verb == verb);
+  return found;
+}
+
 constexpr std::array status_names = {"pending", "in_progress", "completed", "failed"};
 constexpr std::array phase_names = {"waiting", "ready",    "backing_off", "stuck",
                                     "running", "children", "completed",   "failed"};
@@ -22,16 +49,22 @@ std::optional<Enum> parse(std::string_view text, const std::array<const char*, N
 
 }  // namespace
 
-std::string_view name(Verb verb) { return verb_names[static_cast<std::size_t>(verb)]; }
-std::optional<Verb> parse_verb(std::string_view text) { return parse<Verb>(text, verb_names); }
+std::string_view name(Verb verb) { return describe(verb).name; }
+std::optional<Verb> parse_verb(std::string_view text) {
+  for (const auto& verb : verbs)
+    if (verb.name == text) return verb.verb;
+  return std::nullopt;
+}
+Act act_of(Verb verb) { return describe(verb).act; }
+Kind kind_of(Verb verb) { return describe(verb).kind; }
 std::string_view name(TaskStatus status) { return status_names[static_cast<std::size_t>(status)]; }
 std::optional<TaskStatus> parse_task_status(std::string_view text) { return parse<TaskStatus>(text, status_names); }
 std::string_view name(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
 std::optional<Phase> parse_phase(std::string_view text) { return parse<Phase>(text, phase_names); }
 
-bool resource_level(Verb verb) { return verb == Verb::delete_sandbox || verb == Verb::delete_archive; }
+bool resource_level(Verb verb) { return act_of(verb) == Act::whole; }
 
-Lane lane_of(Verb verb) { return verb == Verb::archive_sandbox ? Lane::slow : Lane::fast; }
+Lane lane_of(Verb verb) { return act_of(verb) == Act::archive ? Lane::slow : Lane::fast; }
 
 Lane lane_of(const Sandbox& sandbox) {
   return awaits_restore(sandbox) && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;
@@ -50,20 +83,20 @@ TaskStatus status_of(Phase phase) {
 namespace cleanup {
 
 Verb root_verb(Kind kind) {
-  switch (kind) {
-    case Kind::sandbox: return Verb::delete_sandbox;
-    case Kind::archive: return Verb::delete_archive;
-    case Kind::organization: case Kind::workspace: break;
-  }
+  for (const auto& verb : verbs)
+    if (verb.kind == kind && verb.act == Act::whole) return verb.verb;
   CHECK(false);
 }
 
 std::vector<Step> steps_for(Kind kind, const DeletePolicy& policy) {
-  if (kind == Kind::archive) return {{Verb::destroy_archive, 1}, {Verb::forget_archive, 2}};
-  CHECK(kind == Kind::sandbox);
-  std::vector<Step> steps = {{Verb::stop_sandbox, 1}};
-  if (policy.archive) steps.push_back({Verb::archive_sandbox, 2});
-  steps.insert(steps.end(), {{Verb::destroy_sandbox, 3}, {Verb::confirm_sandbox, 4}, {Verb::forget_sandbox, 5}});
+  std::vector<Step> steps;
+  int stage = 0;
+  for (const auto& verb : verbs) {
+    if (verb.kind != kind || verb.act == Act::whole) continue;
+    ++stage;
+    if (verb.act != Act::archive || policy.archive) steps.push_back({verb.verb, stage});
+  }
+  CHECK(!steps.empty());
   return steps;
 }
 

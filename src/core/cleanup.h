@@ -17,9 +17,16 @@ namespace mayfly {
 enum class Verb {
   delete_sandbox, stop_sandbox, archive_sandbox, destroy_sandbox, confirm_sandbox, forget_sandbox,
   delete_archive, destroy_archive, forget_archive,
+  delete_volume, archive_volume, destroy_volume, confirm_volume, forget_volume,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);
+
+/// What a verb does to its kind. A kind's plan is its verbs in the order of their enumeration: a new kind is a few more
+/// of them.
+enum class Act { whole, stop, archive, destroy, confirm, forget };   // whole: the root, whose children are the others
+Act act_of(Verb verb);
+Kind kind_of(Verb verb);
 
 /// Only this kind is listed unless steps are asked for.
 bool resource_level(Verb verb);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/caller.h"
+#include "core/quota.h"
 #include "core/resource.h"
 
 namespace mayfly {
@@ -13,6 +14,7 @@ namespace mayfly {
 struct Workspace {
   Resource resource;                 // name is its slug; parent is the organization
   bool always_archive = false;       // overrides every waiver "asked by API"
+  Quota quota = {};
 };
 
 /// What a member may do in a workspace: never more than their own role. Admins are at home in every workspace.
@@ -38,6 +40,13 @@ enum class Scope { read, sandboxes, admin };
 std::string_view name(Scope scope);
 std::optional<Scope> parse_scope(std::string_view name);
 
+/// How fast a key may call: so many a second, and so many at once after a rest.
+struct RateLimit {
+  double per_second = 0;             // 0: as fast as it can
+  double burst = 0;
+  bool operator==(const RateLimit&) const = default;
+};
+
 /// The secret is never stored: only its SHA-256, and enough of its beginning to recognise it in a list.
 struct ApiKey {
   KeyId id;
@@ -54,6 +63,7 @@ struct ApiKey {
   std::optional<Time> expires_at = {};
   std::optional<Time> last_used_at = {};          // as of a minute ago or so
   std::string revoked_by = {};                    // the actor
+  std::optional<RateLimit> rate = {};             // nothing: that of the installation
 };
 
 /// The most this key may be in any workspace.

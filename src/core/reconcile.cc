@@ -51,10 +51,12 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
     if (thing.layer > 0 && !thing.trash) layers.emplace(thing.uid, thing.layer);
     const auto row = by_uid.find(thing.uid);
     if (row == by_uid.end() && thing.trash) {
-      findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its sandbox was forgotten"});
+      findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its owner was forgotten"});
     } else if (row == by_uid.end()) {
       findings.push_back({Trouble::unknown, thing.uid, {}, thing.generation, thing.layer,
-                          thing.what + ": no sandbox has the uid " + hex(thing.uid)});
+                          thing.what + ": no " + std::string(describe(thing.kind).name) + " has the uid " +
+                              hex(thing.uid),
+                          thing.kind});
     } else if (auto finding = judge(thing, *row->second)) {
       findings.push_back(std::move(*finding));
     }
@@ -64,8 +66,9 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
       continue;
     findings.push_back({Trouble::files_missing, uid_of(row.id), row.id, 0, row.layer,
                         "the files of " + who(row) + " are missing: layer " + std::to_string(row.layer) +
-                            " is not on this host. Restore an archive of it into a new sandbox, and delete this one " +
-                            "without an archive"});
+                            " is not on this host. Restore an archive of it into a new " +
+                            std::string(describe(kind_of_id(row.id.text).value_or(Kind::sandbox)).name) +
+                            ", and delete this one without an archive"});
   }
   for (const auto& row : rows) {
     if (row.in_flight || (row.state != State::running && row.state != State::paused)) continue;

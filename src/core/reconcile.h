@@ -16,6 +16,7 @@ struct Seen {
   bool runs = false;    // processes in a cgroup
   bool trash = false;
   std::string what;     // "cgroup /sys/...": for people
+  Kind kind = Kind::sandbox;   // what it looks like
 };
 
 /// Something the database says.
@@ -50,6 +51,7 @@ struct Finding {
   int generation = 0;
   int layer = 0;
   std::string text;         // one sentence for people, naming the thing
+  Kind kind = Kind::sandbox;   // of what is unknown: what it looks like
 };
 
 /// Every difference. Rows that are in flight are compared only for generations and layers that are over.

@@ -9,10 +9,11 @@ namespace mayfly {
 namespace {
 
 constexpr std::array kinds = {
-    KindDescriptor{Kind::organization, "organization", "org_", false},
-    KindDescriptor{Kind::workspace, "workspace", "wsp_", false},
-    KindDescriptor{Kind::sandbox, "sandbox", "sbx_", true},
-    KindDescriptor{Kind::archive, "archive", "arc_", true},
+    KindDescriptor{Kind::organization, "organization", "org_", false, false},
+    KindDescriptor{Kind::workspace, "workspace", "wsp_", false, false},
+    KindDescriptor{Kind::sandbox, "sandbox", "sbx_", true, true},
+    KindDescriptor{Kind::archive, "archive", "arc_", true, false},
+    KindDescriptor{Kind::volume, "volume", "vol_", true, true},
 };
 
 constexpr std::array state_names = {"active",  "writing",  "requested", "starting", "running", "pausing", "paused",

@@ -11,7 +11,7 @@
 
 namespace mayfly {
 
-enum class Kind { organization, workspace, sandbox, archive };
+enum class Kind { organization, workspace, sandbox, archive, volume };
 
 /// What every part that handles any kind reads about one: written once, here.
 struct KindDescriptor {
@@ -19,6 +19,7 @@ struct KindDescriptor {
   std::string_view name;       // "sandbox"
   std::string_view prefix;     // of its ids: "sbx_"
   bool has_lifetime;           // its end can be a deadline
+  bool has_bytes;              // a layer on the host, which goes with a permit only: core/holder.h
 };
 const KindDescriptor& describe(Kind kind);
 std::optional<Kind> parse_kind(std::string_view name);
@@ -26,8 +27,8 @@ std::optional<Kind> kind_of_id(std::string_view id);
 
 /// Every state of every kind. Which moves are legal: core/lifecycle.h.
 enum class State {
-  active,      // workspace, verified archive: there, and nothing runs
-  writing,     // archive: its bytes are being written and verified
+  active,      // workspace, verified archive, volume: there, and nothing runs
+  writing,     // archive, volume: its bytes are being written
   requested, starting, running, pausing, paused, resuming, stopping, stopped, failed,  // sandbox
   deleting, gone,
 };

@@ -8,6 +8,7 @@
 #include "core/lifetime.h"
 #include "core/resource.h"
 #include "core/sandbox_spec.h"
+#include "core/volume_mount.h"
 
 namespace mayfly {
 
@@ -40,10 +41,19 @@ struct Sandbox {
   std::optional<Ending> ending;            // why it was stopped, paused or deleted last
   std::optional<Time> started_at;          // the last start that was recorded; nothing before the first
   std::string cleanup_task;                // clt_... once it is being deleted
+  bool holds_compute = true;               // of its workspace's quota: until no process of it can be left
+  bool holds_storage = true;               // the same: until its bytes are gone
+  std::vector<VolumeMount> mounts;         // fixed when it is created; a restored one inherits none
 };
 
 /// The one way to change a state: resource and lifetime must agree.
-inline void set_state(Sandbox& sandbox, State state) { sandbox.resource.state = sandbox.lifetime.state = state; }
+inline void set_state(Sandbox& sandbox, State state) {
+  sandbox.resource.state = sandbox.lifetime.state = state;
+  // While it is deleted it holds what it held, until the step that frees it says so.
+  if (state == State::stopped || state == State::failed || state == State::gone) sandbox.holds_compute = false;
+  else if (state != State::deleting) sandbox.holds_compute = true;
+  if (state == State::gone) sandbox.holds_storage = false;
+}
 
 /// Its files are to come from an archive, and no start has brought them in yet.
 inline bool awaits_restore(const Sandbox& sandbox) { return !sandbox.spec.restore_from.empty() && !sandbox.started_at; }

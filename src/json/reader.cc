@@ -248,6 +248,23 @@ Reader Reader::nested(std::string_view key) {
   return {shared_, found ? found->if_object() : nullptr, below(path_, key)};
 }
 
+std::vector<Reader> Reader::objects(std::string_view key, std::size_t max_entries) {
+  std::vector<Reader> readers;
+  const auto* found = present(key, false, {});
+  if (!found) return readers;
+  if (!found->is_array() || found->get_array().size() > max_entries) {
+    complain(key, "an array of at most " + count_of(max_entries, "object"), describe(*found));
+    return readers;
+  }
+  std::size_t index = 0;
+  for (const auto& item : found->get_array()) {
+    const auto path = below(path_, key) + "[" + std::to_string(index++) + "]";
+    if (!item.is_object()) shared_->complain(path, "an object", describe(item));
+    readers.push_back({shared_, item.if_object(), path});
+  }
+  return readers;
+}
+
 Status Reader::finish() {
   CHECK(path_.empty());
   if (shared_->broken) return tl::unexpected<Error>(*shared_->broken);

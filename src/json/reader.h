@@ -69,6 +69,8 @@ class Reader {
                                                                TextLimits limits = {});
   /// The nested object; an empty one when absent or null.
   Reader nested(std::string_view key);
+  /// The objects of an array; none when absent or null.
+  std::vector<Reader> objects(std::string_view key, std::size_t max_entries);
   /// The raw member for what the methods above cannot say; marks it as known. nullptr when absent.
   const value* raw(std::string_view key);
 

@@ -89,19 +89,23 @@ class Section {
 };
 
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk", "crun", "network",
-                                          "tls", "data", "ports", "public_url"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk",  "crun",      "network",
+                                          "pool",   "tls",   "data",    "ports",     "limits", "public_url"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
 
   Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
-      crun(file, "crun"), network(file, "network"), tls(file, "tls"), data(file, "data"), ports(file, "ports");
+      crun(file, "crun"), network(file, "network"), tls(file, "tls"), data(file, "data"), ports(file, "ports"),
+      limits(file, "limits");
   TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
   TRY(workers.integer("fast", config.fast_workers, 1, 256));
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
   TRY(reconcile.integer("every_seconds", config.reconcile_seconds, 1, 86'400));
   TRY(disk.integer("watermark_mb", config.disk_watermark_mb, 0, std::int64_t{1} << 40));
+  TRY(limits.integer("requests_per_second", config.rate_limit.per_second, 0, 1'000'000));
+  config.rate_limit.burst = config.rate_limit.per_second;
+  TRY(limits.integer("burst", config.rate_limit.burst, 1, 1'000'000));
   TRY(crun.text("agent", config.agent));
   TRY(crun.text("binary", config.crun));
   TRY(network.text("subnet", config.subnet));
@@ -118,7 +122,7 @@ Status read_tables(const toml::table& file, Config& config) {
   else if (!config.data_url.empty()) return fail(Code::invalid, "[data] public_url without [data] listen");
   TRY(check_url("[data] public_url", config.data_url));
   TRY(ports.integer("idle_seconds", config.port_idle_seconds, 1, 604'800));
-  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &tls, &data, &ports})
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &tls, &data, &ports, &limits})
     TRY(section->finish());
   if (const auto* url = file.get("public_url")) {
     const auto text = url->value<std::string>();

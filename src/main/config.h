@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/identity.h"
 
 namespace mayfly {
 
@@ -25,6 +26,7 @@ struct Config {
   int reconcile_seconds = 30;                         // [reconcile] every
   std::int64_t disk_watermark_mb = 256;               // [disk] creates are refused below so much free space
   std::map<std::string, int> pool;                    // [pool]: image = how many stand ready, started
+  RateLimit rate_limit;                               // [limits] of each key that has none of its own; off
   std::string agent;                                  // [crun] path of mayfly-agent; empty: beside this program
   std::string crun = "/usr/bin/crun";
   std::string subnet;                                 // [network] addresses of sandboxes; empty: chosen

@@ -166,9 +166,12 @@ void Engine::wire() {
   people_ = std::make_unique<People>(*store_, *access_, random_);
   keys_ = std::make_unique<Keys>(*store_, *access_, random_);
   workspaces_ = std::make_unique<Workspaces>(*store_, *access_, random_);
+  volumes_ = std::make_unique<Volumes>(*store_, *measured_, *blobs_, *deletion_, random_, installation_);
+  volumes_->before_create([this] { return check_disk(); });
+  access_->limits.standard = config_.rate_limit;
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
-      *keys_, *workspaces_, *standby_,
+      *keys_, *workspaces_, *standby_, *volumes_,
       [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};

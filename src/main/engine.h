@@ -105,6 +105,7 @@ class Engine {
   std::unique_ptr<People> people_;
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Workspaces> workspaces_;
+  std::unique_ptr<Volumes> volumes_;
   std::unique_ptr<api::Services> services_;
 
   Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_, pool_bell_, sleep_bell_;

@@ -5,7 +5,7 @@ namespace mayfly {
 std::string_view MeasuredDriver::name_of(Call call) {
   constexpr std::array<std::string_view, call_count> names = {
       "start", "kill", "limit", "freeze", "thaw", "release", "discard", "erase", "has_layer",
-      "inspect", "cpu_time", "usage", "inventory", "export_layer", "import_layer"};
+      "inspect", "cpu_time", "usage", "inventory", "export_layer", "import_layer", "make_volume"};
   return names[call];
 }
 
@@ -41,6 +41,10 @@ Status MeasuredDriver::thaw(const Incarnation& incarnation) {
 
 Status MeasuredDriver::release(const Incarnation& incarnation) {
   return measured(release_call, [&] { return real_.release(incarnation); });
+}
+
+Result<Caveats> MeasuredDriver::make_volume(const LayerRef& layer, std::int64_t size_mb) {
+  return measured(make_volume_call, [&] { return real_.make_volume(layer, size_mb); });
 }
 
 Status MeasuredDriver::discard(const LayerRef& layer, const DeletePermit& permit) {

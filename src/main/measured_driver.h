@@ -8,9 +8,9 @@ namespace mayfly {
 /// Another driver, and how long each of its calls takes and how it ends.
 class MeasuredDriver : public Driver {
  public:
-  enum Call { start_call, kill_call, limit_call,
-              freeze_call, thaw_call, release_call, discard_call, erase_call, has_layer_call,
-              inspect_call, cpu_time_call, usage_call, inventory_call, export_call, import_call, call_count };
+  enum Call { start_call, kill_call, limit_call, freeze_call, thaw_call, release_call, discard_call, erase_call,
+              has_layer_call, inspect_call, cpu_time_call, usage_call, inventory_call, export_call, import_call,
+              make_volume_call, call_count };
   struct Measure {
     Histogram took;
     std::atomic<std::uint64_t> errors{0};
@@ -27,6 +27,7 @@ class MeasuredDriver : public Driver {
   Status freeze(const Incarnation& incarnation) override;
   Status thaw(const Incarnation& incarnation) override;
   Status release(const Incarnation& incarnation) override;
+  Result<Caveats> make_volume(const LayerRef& layer, std::int64_t size_mb) override;
   Status discard(const LayerRef& layer, const DeletePermit& permit) override;
   Status erase(const LayerRef& layer) override;
   Result<bool> has_layer(const LayerRef& layer) override;

@@ -114,6 +114,8 @@ std::string Engine::metrics() const {
   out.family("mayfly_http_requests_total", "counter", "Requests answered, by route and class of status.");
   for (const auto& [key, count] : requests.all())
     out.value("mayfly_http_requests_total", count, "route=\"" + key.first + "\",status=\"" + key.second + "\"");
+  out.family("mayfly_rate_limited_total", "counter", "Requests refused because their key called too fast.");
+  out.value("mayfly_rate_limited_total", access_->limits.refused.load());
   out.family("mayfly_parked_callers", "gauge", "Responses that wait for a sandbox to settle.");
   out.value("mayfly_parked_callers", waiting_->size());
   out.family("process_resident_memory_bytes", "gauge", "Memory of this process.");

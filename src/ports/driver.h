@@ -21,10 +21,18 @@ namespace mayfly {
 /// What the host could not do as asked, in words for the sandbox's record: "disk limit: watched, not hard (ext4)".
 using Caveats = std::vector<std::string>;
 
+/// A volume as one sandbox sees it: its files with the ids of that sandbox.
+struct MountedVolume {
+  LayerRef volume;
+  std::string path;       // absolute, inside
+  bool read_only = false;
+};
+
 struct LaunchSpec {
   Incarnation incarnation;
   int layer = 1;
   SandboxSpec spec;
+  std::vector<MountedVolume> volumes = {};
 };
 
 struct Started {
@@ -34,10 +42,10 @@ struct Started {
 
 /// One thing found on the host (or cluster) that carries an incarnation or a layer of this instance.
 struct Found {
-  enum class What { process, cgroup, mount, network, runtime_state, folder, layer, trash, socket };
+  enum class What { process, cgroup, mount, network, runtime_state, folder, layer, trash, socket, volume };
   What what;
   Uuid uid;
-  int generation = 0;     // 0 for layers and trash, which belong to no generation
+  int generation = 0;     // 0 for layers, volumes and trash, which belong to no generation
   int layer = 0;          // 0 for all else
   std::string where;      // path or name, for people
 };
@@ -76,6 +84,10 @@ class Driver {
   /// Removes cgroups, mounts, network, runtime state and run folder of a killed generation. The layer stays.
   /// Code::busy names what still holds on.
   virtual Status release(const Incarnation& incarnation) = 0;
+
+  /// Makes the empty layer of a volume; one that is there stays and is known as a volume from here on. Its layer is
+  /// mounted by the starts of sandboxes, and discarded, erased, exported and imported like any other.
+  virtual Result<Caveats> make_volume(const LayerRef& layer, std::int64_t size_mb) = 0;
 
   /// Moves the layer out of reach: its name is free and nothing can start on it. Needs the permit for its bytes.
   virtual Status discard(const LayerRef& layer, const DeletePermit& permit) = 0;

@@ -8,7 +8,7 @@ namespace mayfly {
 
 std::string_view name(Found::What what) {
   constexpr std::array names = {"process", "cgroup", "mount", "network", "runtime state",
-                                "run folder", "layer", "trash", "socket"};
+                                "run folder", "layer", "trash", "socket", "volume"};
   return names[static_cast<std::size_t>(what)];
 }
 

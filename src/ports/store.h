@@ -37,6 +37,8 @@ class Transaction {
   virtual TaskTable& tasks() = 0;
   virtual EventTable& events() = 0;
   virtual ArchiveTable& archives() = 0;
+  virtual VolumeTable& volumes() = 0;
+  virtual UsageTable& usage() = 0;
   virtual ImageTable& images() = 0;
   virtual IdentityTable& identities() = 0;
   virtual SettingTable& settings() = 0;

@@ -15,7 +15,9 @@
 #include "core/idempotency.h"
 #include "core/identity.h"
 #include "core/permit.h"
+#include "core/quota.h"
 #include "core/sandbox.h"
+#include "core/volume.h"
 
 namespace mayfly {
 
@@ -52,8 +54,8 @@ class SandboxTable {
   virtual Result<std::vector<std::pair<State, std::int64_t>>> count_by_state() = 0;   // without gone and nobody's
 };
 
-/// The narrow rows. Writing a sandbox or an archive writes its lifetime too, with the id, state and generation of the
-/// resource; writing a lifetime here writes only that row.
+/// The narrow rows. Writing a sandbox, an archive or a volume writes its lifetime too, with the id, state and
+/// generation of the resource; writing a lifetime here writes only that row.
 class LifetimeTable {
  public:
   virtual ~LifetimeTable() = default;
@@ -132,6 +134,37 @@ class ArchiveTable {
   virtual Status put_permit(const DeletePermit& permit) = 0;             // replaces the layer's
   virtual Result<std::optional<DeletePermit>> find_permit(const LayerRef& layer) = 0;
   virtual Status drop_permit(const LayerRef& layer) = 0;
+};
+
+struct VolumeFilter {
+  ResourceId workspace;
+  std::vector<State> states;         // empty: all but gone
+  Labels labels;                     // all must match
+};
+
+class VolumeTable {
+ public:
+  virtual ~VolumeTable() = default;
+  virtual Result<Volume> get(const ResourceId& id) = 0;
+  /// The living one of that name in the workspace, else its newest tombstone.
+  virtual Result<std::optional<Volume>> find_named(const ResourceId& workspace, const std::string& name) = 0;
+  virtual Status insert(const Volume& volume) = 0;          // conflict: the name is held
+  virtual Status update(const Volume& volume) = 0;
+  virtual Result<std::vector<Volume>> list(const VolumeFilter& filter, const Page& page) = 0;
+  /// Everything not gone, of every workspace, after `after` in id order.
+  virtual Result<std::vector<Volume>> scan(const std::string& after, std::size_t limit) = 0;
+  /// Sandboxes that mount it and are not gone, the oldest first.
+  virtual Result<std::vector<ResourceId>> mounted_by(const ResourceId& volume, std::size_t limit) = 0;
+  virtual Result<bool> restores_from(const ResourceId& archive) = 0;   // any that is being written
+  /// Those being written by a process of another epoch, which is gone.
+  virtual Result<std::vector<Volume>> made_by_others(std::int64_t epoch, std::size_t limit) = 0;
+};
+
+/// What a workspace holds, summed up from the rows of what lives in it.
+class UsageTable {
+ public:
+  virtual ~UsageTable() = default;
+  virtual Result<WorkspaceUsage> of(const ResourceId& workspace) = 0;
 };
 
 class ImageTable {

@@ -31,6 +31,7 @@ Services services_of_nobody() {
           .people = nobody<People>(),
           .keys = nobody<Keys>(),
           .workspaces = nobody<Workspaces>(),
+          .volumes = nobody<Volumes>(),
           .diagnose = {},
           .ready = {},
           .metrics = {},

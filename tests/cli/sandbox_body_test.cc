@@ -42,6 +42,17 @@ TEST(CreateBody, TakesAVariableFromHereOnlyWhereItIsSet) {
   EXPECT_FALSE(create_body(options)) << "a label is never taken from the environment";
 }
 
+TEST(CreateBody, MountsVolumesAtPaths) {
+  CreateOptions options;
+  options.mounts = {"data:/data", "vol_1:/a:b:ro"};
+  EXPECT_EQ(text(create_body(options)), R"({"mounts":[{"volume":"data","path":"/data","read_only":false},)"
+                                        R"({"volume":"vol_1","path":"/a:b","read_only":true}]})");
+  for (const auto* wrong : {"data", "data:", ":/data", "data:relative", "data::ro", ""}) {
+    options.mounts = {wrong};
+    EXPECT_EQ(text(create_body(options)).find("error: --mount"), 0u) << wrong;
+  }
+}
+
 TEST(LifetimeBody, TellsAbsentFromNever) {
   EXPECT_EQ(text(lifetime_body({})), "{}");
   EXPECT_EQ(text(lifetime_body({.max_age = "never", .idle = {}, .at = "never", .limit = "1d", .on_expiry = {}})),

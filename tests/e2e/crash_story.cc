@@ -17,6 +17,8 @@ constexpr const char* read_files =
     "cd /job && md5sum known random && readlink dangling && stat -c '%a %n' known empty && "
     "ls /etc/passwd 2>&1 | wc -l";
 
+constexpr const char* volume_path = "/kept";
+
 /// A tar that is an image, with one file that no other image has.
 std::string make_tar(const std::string& folder) {
   os::RunOptions run;
@@ -40,8 +42,8 @@ Forwarding::Forwarding() : before_(os::read_file(forwarding, 16).value_or("0")) 
 Forwarding::~Forwarding() { set_forwarding(before_); }
 
 bool CrashStory::play() {
-  return import_image() && begin_brief() && use_first() && move_about() && archive_first() && restore() &&
-         delete_restored() && delete_archive() && brief_ends();
+  return import_image() && begin_brief() && make_volume() && use_first() && move_about() && archive_first() &&
+         restore() && delete_restored() && replace_volume() && delete_archive() && brief_ends();
 }
 
 /// The answer came, and it is the one expected; false: none came.
@@ -65,9 +67,22 @@ bool CrashStory::begin_brief() {
   return create(brief_, {{"name", "brief"}, {"lifetime", json::object{{"max_age_seconds", 1}}}});
 }
 
+bool CrashStory::make_volume() {
+  const auto made = server_.api().post("/v1/volumes", json::object{{"name", "kept"}});
+  ANSWERED(made, 201);
+  volume_ = made.string("id");
+  return true;
+}
+
+json::array CrashStory::mounts() { return {json::object{{"volume", "kept"}, {"path", volume_path}}}; }
+
 bool CrashStory::use_first() {
-  if (!create(first_, {{"name", "first"}, {"network", "outbound"}, {"labels", json::object{{"story", "crash"}}}}))
+  if (!create(first_, {{"name", "first"}, {"network", "outbound"}, {"labels", json::object{{"story", "crash"}}},
+                       {"mounts", mounts()}}))
     return false;
+  const auto kept = server_.api().exec(first_.id, std::string("echo kept > ") + volume_path + "/file");
+  ANSWERED(kept, 200);
+  volume_written_ = true;
   const auto wrote = server_.api().exec(first_.id, write_files);
   ANSWERED(wrote, 200);
   const auto read = fingerprint(first_.id);
@@ -97,7 +112,10 @@ bool CrashStory::archive_first() {
 }
 
 bool CrashStory::restore() {
-  if (!create(restored_, {{"name", "first"}, {"restore_from", archive_}})) return false;
+  if (!create(restored_, {{"name", "first"}, {"restore_from", archive_}, {"mounts", mounts()}})) return false;
+  const auto kept = server_.api().exec(restored_.id, std::string("cat ") + volume_path + "/file");
+  ANSWERED(kept, 200);
+  EXPECT_EQ(kept.string("stdout"), "kept\n");
   const auto read = fingerprint(restored_.id);
   if (read) { EXPECT_EQ(restored_.fingerprint = *read, first_.fingerprint); }
   return read.has_value();
@@ -105,6 +123,26 @@ bool CrashStory::restore() {
 
 bool CrashStory::delete_restored() {
   return remove(restored_, "?archive=false") && completed(restored_.delete_task);
+}
+
+/// Deleted with an archive, and made again from that.
+bool CrashStory::replace_volume() {
+  volume_delete_asked_ = true;
+  const auto accepted = server_.api().remove("/v1/volumes/" + volume_);
+  ANSWERED(accepted, 202);
+  volume_task_ = accepted.string("cleanup_task_id");
+  if (!completed(volume_task_)) return false;
+  const auto archives = server_.api().get("/v1/archives?volume=" + volume_);
+  ANSWERED(archives, 200);
+  EXPECT_EQ(archives.items().size(), 1u) << archives.text;
+  if (archives.items().empty()) return false;
+  const auto again = server_.api().post(
+      "/v1/volumes", json::object{{"name", "kept"}, {"restore_from", archives.items().front().at("id")}});
+  ANSWERED(again, 201);
+  volume_ = again.string("id");
+  volume_task_.clear();
+  volume_delete_asked_ = false;
+  return true;
 }
 
 bool CrashStory::delete_archive() {
@@ -160,7 +198,26 @@ void CrashStory::check() {
   check_ended(first_);
   check_ended(restored_);
   check_archive();
+  check_volume();
   check_brief();
+}
+
+/// What was made and not asked to go is there with what was written to it; what was, is gone.
+void CrashStory::check_volume() {
+  if (!volume_task_.empty()) {
+    ASSERT_TRUE(server_.task_completes(volume_task_));
+    EXPECT_EQ(server_.traces_of(volume_.substr(4)), std::vector<std::string>());
+    return;
+  }
+  const auto nothing_half_made = [&] { return server_.api().get("/v1/volumes?state=writing").items().empty(); };
+  EXPECT_TRUE(comes_true(nothing_half_made)) << server_.api().get("/v1/volumes");
+  if (volume_.empty() || volume_delete_asked_) return;
+  EXPECT_EQ(server_.api().get("/v1/volumes/" + volume_).string("state"), "active");
+  if (!volume_written_) return;
+  const auto reader = server_.api().create(
+      {{"mounts", json::array{json::object{{"volume", volume_}, {"path", volume_path}}}}});
+  ASSERT_EQ(reader.status, 201) << reader << server_.log();
+  EXPECT_EQ(server_.api().output(reader.string("id"), std::string("cat ") + volume_path + "/file"), "kept\n");
 }
 
 /// What was created and not asked to go is there, with its files.

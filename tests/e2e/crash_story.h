@@ -40,29 +40,35 @@ class CrashStory {
  private:
   bool import_image();
   bool begin_brief();
+  bool make_volume();
   bool use_first();
   bool move_about();
   bool archive_first();
   bool restore();
   bool delete_restored();
+  bool replace_volume();
   bool delete_archive();
   bool brief_ends();
 
   bool create(Promise& into, json::object wish);
   bool remove(Promise& what, const std::string& query);
   bool completed(const std::string& task);
+  static json::array mounts();
   std::optional<std::string> fingerprint(const std::string& id);
 
   void check_sandbox(Promise& what, bool may_move);
   void check_ended(const Promise& what);
   void check_archive();
+  void check_volume();
   void check_brief();
 
   Server& server_;
   const Forwarding forwarding_;
   Promise brief_, first_, restored_;
   std::string archive_, archive_task_;
+  std::string volume_, volume_task_;
   bool archive_delete_asked_ = false, first_completed_ = false;
+  bool volume_written_ = false, volume_delete_asked_ = false;
 };
 
 }  // namespace mayfly::test

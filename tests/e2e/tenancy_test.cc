@@ -131,6 +131,10 @@ class Tenancy : public Served {
     nobodys_["processes"] = theirs_["processes"];
   }
   void TearDown() override {
+    if (theirs_.contains("volumes")) {
+      const auto task = a_->remove("/v1/volumes/" + theirs_["volumes"] + "?archive=false").string("cleanup_task_id");
+      EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
+    }
     if (!sandbox_.empty()) {
       const auto task = a_->remove(Api::of(sandbox_) + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
@@ -162,6 +166,9 @@ class Tenancy : public Served {
     ASSERT_EQ(archives.size(), 1u);
     theirs_["archives"] = std::string(archives[0].at("id").as_string());
     theirs_["events"] = std::string(a_->get("/v1/events").items().at(0).at("id").as_string());
+    const auto volume = a_->post("/v1/volumes", json::object{{"name", "volume-of-a"}});
+    ASSERT_EQ(volume.status, 201) << volume;
+    theirs_["volumes"] = volume.string("id");
     // Images are of the installation, not of a workspace.
     theirs_["images"] = "busybox";
     theirs_["ports"] = theirs_["tunnels"] = "80";
@@ -209,7 +216,7 @@ class Tenancy : public Served {
   }
   std::string all_of_a() {
     std::string text;
-    for (const auto* path : {"/v1/sandboxes/", "/v1/archives/", "/v1/cleanup-tasks/"}) {
+    for (const auto* path : {"/v1/sandboxes/", "/v1/archives/", "/v1/cleanup-tasks/", "/v1/volumes/"}) {
       const auto word = std::string(path).substr(4, std::string(path).size() - 5);
       auto row = a_->get(path + theirs_.at(word)).body.as_object();
       for (const auto* changing : {"last_activity_at", "last_activity", "expires_at"}) row.erase(changing);
@@ -250,6 +257,16 @@ TEST_F(Tenancy, ASandboxIsNotFoundByItsNameEither) {
     const auto answer = b_->call(operation.method, *path_for(operation, theirs), operation.body);
     EXPECT_EQ(answer.status, 404) << operation.title() << " " << answer;
     EXPECT_EQ(answer.string("code"), "sandbox_not_found") << operation.title() << " " << answer;
+  }
+}
+
+TEST_F(Tenancy, AVolumeOfAnotherWorkspaceCannotBeMounted) {
+  for (const auto& volume : {std::string("volume-of-a"), theirs_["volumes"], nobodys_["volumes"]}) {
+    const auto refused =
+        b_->create({{"mounts", json::array{json::object{{"volume", volume}, {"path", "/data"}}}}});
+    EXPECT_EQ(refused.status, 404) << refused;
+    EXPECT_EQ(refused.string("code"), "volume_not_found");
+    EXPECT_EQ(b_->get("/v1/volumes/" + volume).string("code"), "volume_not_found");
   }
 }
 

@@ -58,6 +58,14 @@ class SimulatedDriver : public Driver {
     return effect([&] { host_.containers.erase(incarnation); });
   }
 
+  Result<Caveats> make_volume(const LayerRef& layer, std::int64_t) override {
+    TRY(effect([&] {
+      host_.layers.try_emplace(layer, "");
+      host_.volumes.insert(layer);
+    }));
+    return Caveats{"size limit: watched"};
+  }
+
   Status discard(const LayerRef& layer, const DeletePermit& permit) override {
     if (!permit.covers(layer, permit.generation())) return fail(Code::conflict, "the permit is for another layer");
     for (const auto& [incarnation, container] : host_.containers)
@@ -104,7 +112,8 @@ class SimulatedDriver : public Driver {
         all.push_back({Found::What::process, incarnation.uid, incarnation.generation, 0, to_string(incarnation)});
     }
     for (const auto& [layer, content] : host_.layers)
-      all.push_back({Found::What::layer, layer.uid, 0, layer.layer, hex(layer.uid)});
+      all.push_back({host_.volumes.contains(layer) ? Found::What::volume : Found::What::layer, layer.uid, 0,
+                     layer.layer, hex(layer.uid)});
     for (const auto& [layer, content] : host_.trash)
       all.push_back({Found::What::trash, layer.uid, 0, layer.layer, hex(layer.uid)});
     return all;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "ports/blob_store.h"
@@ -32,6 +33,7 @@ struct Host {
   std::map<Incarnation, Container> containers;         // also those that are dead but not released
   std::map<LayerRef, std::string> layers;              // what their files hold
   std::map<LayerRef, std::string> trash;
+  std::set<LayerRef> volumes;                          // which of the layers are marked as volumes
   std::map<std::string, std::string> objects;
 
   Faults faults;

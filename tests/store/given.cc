@@ -154,6 +154,8 @@ Sandbox full_sandbox(int number) {
   sandbox.ending = Ending{"idle", "system:deadline", at(5)};
   sandbox.started_at = at(6);
   sandbox.cleanup_task = task_id(8).text;
+  sandbox.mounts = {{{id_text("vol_", 1)}, "/data \"x\"", true}, {{id_text("vol_", 2)}, "/b"}};
+  sandbox.holds_compute = sandbox.holds_storage = false;
   return sandbox;
 }
 
@@ -221,6 +223,9 @@ std::string as_text(const Sandbox& s) {
   line(out, "caveats", text(s.caveats));
   if (s.ending) line(out, "ending", s.ending->reason + " " + s.ending->actor + " " + text(s.ending->at));
   line(out, "started", text(s.started_at) + " " + s.cleanup_task);
+  line(out, "holds", std::to_string(s.holds_compute) + std::to_string(s.holds_storage));
+  for (const auto& mount : s.mounts)
+    line(out, "mount", mount.volume.text + " " + mount.path + " " + std::to_string(mount.read_only));
   return out.str();
 }
 

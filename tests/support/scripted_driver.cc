@@ -78,6 +78,10 @@ Status ScriptedDriver::release(const Incarnation& incarnation) {
   return play("release", incarnation.uid, generation(incarnation), [&] { return real_->release(incarnation); });
 }
 
+Result<Caveats> ScriptedDriver::make_volume(const LayerRef& layer, std::int64_t size_mb) {
+  return play("make_volume", layer.uid, "", [&] { return real_->make_volume(layer, size_mb); });
+}
+
 Status ScriptedDriver::discard(const LayerRef& layer, const DeletePermit& permit) {
   return play("discard", layer.uid, "", [&] { return real_->discard(layer, permit); });
 }

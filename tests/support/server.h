@@ -11,6 +11,7 @@
 #include "app/reconciler.h"
 #include "app/stale_sweep.h"
 #include "app/worker.h"
+#include "app/volumes.h"
 
 namespace mayfly {
 
@@ -42,6 +43,7 @@ struct Server {
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         images(o.store, o.images),
+        volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
         disk_watch(o.store, o.driver, locks, o.random, installation) {
     o.store.on_commit([this](const Wakes& wakes) {
       if (wakes.deadline) deadlines.notice(*wakes.deadline);
@@ -65,6 +67,7 @@ struct Server {
   Cleanups cleanups;
   StaleSweep stale;
   ImageCatalog images;
+  Volumes volumes;
   DiskWatch disk_watch;
 };
 

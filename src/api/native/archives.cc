@@ -21,9 +21,13 @@ http::Response describe(const Archive& archive) {
 }
 
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
-  TRY(only_query(request, {"limit", "cursor", "sandbox", "state"}));
+  TRY(only_query(request, {"limit", "cursor", "sandbox", "volume", "state"}));
   ArchiveFilter filter;
   if (const auto* sandbox = request.query_value("sandbox")) filter.sandbox = ResourceId{*sandbox};
+  if (const auto* volume = request.query_value("volume")) {
+    if (filter.sandbox) return fail(Code::invalid, "give either sandbox or volume", "query_invalid");
+    filter.sandbox = ResourceId{*volume};
+  }
   for (const auto& [name, value] : request.query) {
     if (name != "state") continue;
     const auto state = parse_state(value);

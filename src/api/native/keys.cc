@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t most_workspaces = 50;
 constexpr double longest_ttl_seconds = 3660.0 * 86400;
 
+boost::json::value render(const std::optional<RateLimit>& rate) {
+  if (!rate) return nullptr;
+  return {{"requests_per_second", rate->per_second}, {"burst", rate->burst}};
+}
+
 boost::json::object render(const ApiKey& key) {
   boost::json::array workspaces, scopes;
   for (const auto& id : key.workspaces) workspaces.emplace_back(id.text);
@@ -25,7 +30,19 @@ boost::json::object render(const ApiKey& key) {
           {"created_at", format(key.created_at)},
           {"expires_at", time_or_null(key.expires_at)},
           {"last_used_at", time_or_null(key.last_used_at)},
+          {"rate_limit", render(key.rate)},
           {"revoked", key.revoked}};
+}
+
+/// Nothing where the member is absent or null: no limit of its own.
+std::optional<RateLimit> read_rate(json::Reader& reader) {
+  if (!reader.has("rate_limit") || reader.is_null("rate_limit")) return std::nullopt;
+  auto limit = reader.nested("rate_limit");
+  RateLimit rate;
+  if (!limit.has("requests_per_second")) limit.complain("requests_per_second", "a number; 0 is no limit", "nothing");
+  rate.per_second = limit.optional_number("requests_per_second", {.min = 0, .max = 1e6}).value_or(0);
+  rate.burst = limit.optional_number("burst", {.min = 1, .max = 1e6}).value_or(std::max(rate.per_second, 1.0));
+  return rate;
 }
 
 Result<NewKey> read_wish(const std::string& body) {
@@ -47,6 +64,7 @@ Result<NewKey> read_wish(const std::string& body) {
     if (const auto at = parse_wall_time(*text)) wish.expires_at = *at;
     else reader.complain("expires_at", "a time as in RFC 3339, with an offset", "\"" + *text + "\"");
   }
+  wish.rate = read_rate(reader);
   TRY(reader.finish());
   return wish;
 }
@@ -72,6 +90,14 @@ Result<http::Response> get(Services& services, const Caller& caller, const http:
   return ok(render(TRY(services.keys.get(caller, {request.param("id")}))));
 }
 
+Result<http::Response> change(Services& services, const Caller& caller, const http::Request& request) {
+  json::Reader reader(request.body);
+  if (!reader.has("rate_limit")) reader.complain("rate_limit", "an object or null", "nothing");
+  const auto rate = read_rate(reader);
+  TRY(reader.finish());
+  return ok(render(TRY(services.keys.set_rate(caller, {request.param("id")}, rate))));
+}
+
 Result<http::Response> revoke(Services& services, const Caller& caller, const http::Request& request) {
   return ok(render(TRY(services.keys.revoke(caller, {request.param("id")}))));
 }
@@ -87,6 +113,7 @@ void add_key_routes(http::Router& router, Services& services) {
   router.add({"GET", "/v1/keys", with(list)});
   router.add({"POST", "/v1/keys", with(create)});
   router.add({"GET", "/v1/keys/{id}", with(get)});
+  router.add({"PATCH", "/v1/keys/{id}", with(change)});
   router.add({"DELETE", "/v1/keys/{id}", with(revoke)});
 }
 

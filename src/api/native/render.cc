@@ -66,6 +66,13 @@ json::value render_trouble(const Work& work) {
                       {"attempts", work.attempts}};
 }
 
+json::array render(const std::vector<VolumeMount>& mounts) {
+  json::array all;
+  for (const auto& mount : mounts)
+    all.push_back({{"volume_id", mount.volume.text}, {"path", mount.path}, {"read_only", mount.read_only}});
+  return all;
+}
+
 json::array render(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
 
 /// Values of an environment are often secrets, so no body shows them.
@@ -92,6 +99,7 @@ json::object render(const Sandbox& sandbox) {
           {"network", name(sandbox.spec.network)},
           {"standby_seconds", sandbox.spec.standby_seconds == 0 ? json::value() : sandbox.spec.standby_seconds},
           {"power", "awake"},
+          {"mounts", render(sandbox.mounts)},
           {"restored_from", text_or_null(sandbox.spec.restore_from)},
           {"caveats", render(sandbox.caveats)},
           {"lifetime", render(sandbox.lifetime)},
@@ -105,6 +113,22 @@ json::object render(const Sandbox& sandbox) {
           {"ended", render(sandbox.ending)},
           {"error", render_trouble(sandbox.work)},
           {"cleanup_task_id", text_or_null(sandbox.cleanup_task)}};
+}
+
+json::object render(const Volume& volume) {
+  return {{"id", volume.resource.id.text},
+          {"name", volume.resource.name},
+          {"workspace", volume.resource.workspace.text},
+          {"state", name(volume.resource.state)},
+          {"size_mb", volume.size_mb},
+          {"labels", render_map(volume.resource.labels)},
+          {"restored_from", text_or_null(volume.restored_from.text)},
+          {"caveats", render(volume.caveats)},
+          {"expires_at", time_or_null(volume.lifetime.expires_at)},
+          {"created_at", format(volume.resource.created_at)},
+          {"updated_at", format(volume.resource.updated_at)},
+          {"deleted_at", time_or_null(volume.resource.deleted_at)},
+          {"cleanup_task_id", text_or_null(volume.cleanup_task)}};
 }
 
 json::object render(const Task& task) {
@@ -129,12 +153,16 @@ json::object render(const Task& task) {
 }
 
 json::object render(const Archive& archive) {
+  const bool volume = of_volume(archive);
   return {{"id", archive.resource.id.text},
           {"state", name(archive.resource.state)},
-          {"sandbox_id", archive.sandbox.text},
-          {"sandbox_name", archive.sandbox_name},
+          {"sandbox_id", text_or_null(volume ? "" : archive.sandbox.text)},
+          {"sandbox_name", text_or_null(volume ? "" : archive.sandbox_name)},
+          {"volume_id", text_or_null(volume ? archive.sandbox.text : "")},
+          {"volume_name", text_or_null(volume ? archive.sandbox_name : "")},
           {"generation", archive.generation},
-          {"image", {{"name", archive.spec.image}, {"digest", archive.spec.image_digest}}},
+          {"image", volume ? json::value()
+                           : json::value{{"name", archive.spec.image}, {"digest", archive.spec.image_digest}}},
           {"manifest_digest", text_or_null(archive.content.digest)},
           {"entries", archive.content.entries},
           {"content_bytes", archive.content.content_bytes},

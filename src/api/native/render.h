@@ -8,10 +8,12 @@
 #include "core/event.h"
 #include "core/identity.h"
 #include "core/sandbox.h"
+#include "core/volume.h"
 
 namespace mayfly::api::native {
 
 boost::json::object render(const Sandbox& sandbox);
+boost::json::object render(const Volume& volume);
 boost::json::object render(const Task& task);
 boost::json::object render(const Archive& archive);
 boost::json::object render(const Event& event);

@@ -1,3 +1,4 @@
+#include "api/native/delete_policy.h"
 #include "api/native/handler.h"
 #include "api/native/lifetime_fields.h"
 #include "api/native/render.h"
@@ -43,11 +44,19 @@ Result<NewSandbox> read_new_sandbox(const std::string& body) {
     else reader.complain("network", "none or outbound", "\"" + *word + "\"");
   }
   wish.spec.standby_seconds = reader.optional_integer("standby_seconds", {.min = 1, .max = 86'400}).value_or(0);
+  for (auto& mount : reader.objects("mounts", most_mounts)) {
+    VolumeMount wanted;
+    wanted.volume = {mount.string("volume", {.min = 1, .max = 80})};
+    wanted.path = mount.string("path", {.min = 1, .max = 1024});
+    wanted.read_only = mount.optional_bool("read_only").value_or(false);
+    wish.mounts.push_back(std::move(wanted));
+  }
   wish.resources_given = reader.has("resources");
   read_resources(reader.nested("resources"), wish.spec.resources);
   auto lifetime = reader.nested("lifetime");
   read_lifetime(lifetime, wish.lifetime);
   TRY(reader.finish());
+  TRY(check_mounts(wish.mounts));
   return wish;
 }
 
@@ -117,18 +126,7 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
 
 Result<http::Response> remove(Services& services, const Caller& caller, const Once& once,
                               const http::Request& request) {
-  TRY(only_query(request, {"archive", "on_archive_failure", "archive_retention_seconds"}));
-  DeleteRequest wish;
-  wish.policy.archive = TRY(query_flag(request, "archive", true));
-  if (const auto* word = request.query_value("on_archive_failure")) {
-    if (*word != "hold" && *word != "waive")
-      return fail(Code::invalid, "on_archive_failure must be hold or waive; got \"" + word->substr(0, 40) + "\"",
-                  "query_invalid");
-    if (*word == "waive") wish.policy.on_archive_failure = DeletePolicy::OnArchiveFailure::waive;
-  }
-  const auto retention =
-      TRY(query_integer(request, "archive_retention_seconds", archive_retention / 1s, 60, 316224000));
-  wish.policy.archive_retention = std::chrono::seconds(retention);
+  const auto wish = TRY(read_delete(request));
   const auto accepted = TRY(services.sandboxes.remove(caller, request.param("id"), wish, once));
   auto body = render(accepted.sandbox);
   body["cleanup_task_id"] = accepted.task.text;

@@ -77,6 +77,7 @@ void add_routes(http::Router& router, Services& services) {
   add_people_routes(router, services);
   add_key_routes(router, services);
   add_workspace_routes(router, services);
+  add_volume_routes(router, services);
   add_system_routes(router, services);
 }
 

@@ -6,10 +6,52 @@ namespace mayfly::api::native {
 
 namespace {
 
+template <class Number>
+boost::json::value number_or_null(const std::optional<Number>& number) {
+  return number ? boost::json::value(*number) : boost::json::value();
+}
+
+boost::json::object render(const Quota& quota) {
+  return {{"sandboxes", number_or_null(quota.sandboxes)},
+          {"cpus", number_or_null(quota.cpus)},
+          {"memory_mb", number_or_null(quota.memory_mb)},
+          {"disk_mb", number_or_null(quota.disk_mb)},
+          {"archive_bytes", number_or_null(quota.archive_bytes)}};
+}
+
+boost::json::object render(const WorkspaceUsage& usage) {
+  return {{"sandboxes", usage.sandboxes},
+          {"cpus", usage.cpus},
+          {"memory_mb", usage.memory_mb},
+          {"disk_mb", usage.disk_mb},
+          {"archive_bytes", usage.archive_bytes}};
+}
+
+/// Members that are there replace those limits; null takes one away.
+std::function<void(Quota&)> read_quota(json::Reader reader) {
+  std::vector<std::function<void(Quota&)>> changes;
+  const auto whole = [&](std::string_view key, std::optional<std::int64_t> Quota::*limit) {
+    const bool given = reader.has(key);
+    const auto value = reader.optional_integer(key, {.min = 0, .max = std::int64_t{1} << 50});
+    if (given) changes.push_back([limit, value](Quota& quota) { quota.*limit = value; });
+  };
+  whole("sandboxes", &Quota::sandboxes);
+  whole("memory_mb", &Quota::memory_mb);
+  whole("disk_mb", &Quota::disk_mb);
+  whole("archive_bytes", &Quota::archive_bytes);
+  const bool cpus_given = reader.has("cpus");
+  const auto cpus = reader.optional_number("cpus", {.min = 0, .max = 1e6});
+  if (cpus_given) changes.push_back([cpus](Quota& quota) { quota.cpus = cpus; });
+  return [changes](Quota& quota) {
+    for (const auto& change : changes) change(quota);
+  };
+}
+
 boost::json::object render(const Workspace& workspace) {
   return {{"id", workspace.resource.id.text},
           {"slug", workspace.resource.name},
           {"always_archive", workspace.always_archive},
+          {"quota", render(workspace.quota)},
           {"created_at", format(workspace.resource.created_at)},
           {"updated_at", format(workspace.resource.updated_at)}};
 }
@@ -39,7 +81,10 @@ Result<http::Response> create(Services& services, const Caller& caller, const ht
 }
 
 Result<http::Response> get(Services& services, const Caller& caller, const http::Request& request) {
-  return ok(render(TRY(services.workspaces.get(caller, request.param("id")))));
+  const auto workspace = TRY(services.workspaces.get(caller, request.param("id")));
+  auto body = render(workspace);
+  body["usage"] = render(TRY(services.workspaces.usage(workspace)));
+  return ok(body);
 }
 
 Result<http::Response> change(Services& services, const Caller& caller, const http::Request& request) {
@@ -47,6 +92,7 @@ Result<http::Response> change(Services& services, const Caller& caller, const ht
   Workspaces::Change change;
   change.slug = reader.optional_string("slug", {.min = 1, .max = 63});
   change.always_archive = reader.optional_bool("always_archive");
+  if (reader.has("quota")) change.quota = read_quota(reader.nested("quota"));
   TRY(reader.finish());
   return ok(render(TRY(services.workspaces.change(caller, request.param("id"), change))));
 }

@@ -14,6 +14,7 @@
 #include "driver/crun/launch.h"
 #include "driver/crun/processes.h"
 #include "driver/crun/seccomp_filter.h"
+#include "driver/crun/volume_mounts.h"
 
 namespace mayfly {
 
@@ -137,6 +138,8 @@ Status CrunDriver::release(const Incarnation& incarnation) {
   const auto run = layout_.run(incarnation);
   if (::access((run + "/resolv.conf").c_str(), F_OK) == 0) TRY(network_.leave(incarnation));
   FAILPOINT("crun.release.after_network");
+  TRY(detach_volumes(run));
+  FAILPOINT("crun.release.after_volumes");
   auto file_systems = TRY(unmount_overlay(run));
   FAILPOINT("crun.release.after_unmount");
   TRY(os::remove_tree(layout_.state(incarnation)));

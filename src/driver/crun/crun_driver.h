@@ -51,6 +51,7 @@ class CrunDriver : public Driver {
   Status freeze(const Incarnation& incarnation) override;
   Status thaw(const Incarnation& incarnation) override;
   Status release(const Incarnation& incarnation) override;
+  Result<Caveats> make_volume(const LayerRef& layer, std::int64_t size_mb) override;
   Status discard(const LayerRef& layer, const DeletePermit& permit) override;
   Status erase(const LayerRef& layer) override;
   Result<bool> has_layer(const LayerRef& layer) override;

@@ -44,10 +44,29 @@ Status CrunDriver::refuse_mounted(const LayerRef& layer) const {
   for (const auto& mount : TRY(read_mounts())) {
     const auto found = mount.type == "overlay" ? parse_mount_tag(mount.source) : std::nullopt;
     const bool ours = found && found->instance == layer.instance && found->uid == layer.uid;
-    if (ours || is_below(mount.point, layout_.layer(layer)))
+    // A volume is seen by what is mounted, wherever that is.
+    const bool bound = mount.root.ends_with("/layers/" + hex(layer.uid) + "/" + std::to_string(layer.layer) + "/upper");
+    if (ours || bound || is_below(mount.point, layout_.layer(layer)))
       return fail(Code::busy, "layer " + trash_name(layer) + " is mounted at " + mount.point);
   }
   return {};
+}
+
+Result<Caveats> CrunDriver::make_volume(const LayerRef& layer, std::int64_t size_mb) {
+  TRY(own(layer.instance));
+  const auto folder = layout_.layer(layer);
+  TRY(os::make_folders(layout_.layers_of(layer.uid), 0711));
+  TRY(os::make_folders(folder, 0711));
+  FAILPOINT("crun.make_volume.before_mark");
+  // First the mark, so that what a crash leaves half made is known for what it is.
+  TRY(os::write_file(folder + "/volume", std::to_string(size_mb)));
+  TRY(os::make_folders(folder + "/upper", 0755));
+  TRY(os::sync_folder(folder));
+  TRY(os::sync_folder(layout_.layers_of(layer.uid)));
+  TRY(os::sync_folder(layout_.layers()));
+  FAILPOINT("crun.make_volume.after");
+  return Caveats{"size limit of " + std::to_string(size_mb) + " MiB: watched, not hard (" +
+                 file_system_of(layout_.layers()) + ")"};
 }
 
 Status CrunDriver::discard(const LayerRef& layer, const DeletePermit& permit) {

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/failpoint.h"
@@ -13,7 +12,9 @@
 #include "driver/crun/images.h"
 #include "driver/crun/launch.h"
 #include "driver/crun/oci_config.h"
+#include "driver/crun/mounts.h"
 #include "driver/crun/processes.h"
+#include "driver/crun/volume_mounts.h"
 
 namespace mayfly {
 
@@ -30,18 +31,6 @@ std::uint64_t open_files() {
   return std::min<std::uint64_t>(limit.rlim_max, wanted_open_files);
 }
 
-std::string file_system_of(const std::string& path) {
-  struct statfs facts{};
-  ::statfs(path.c_str(), &facts);
-  switch (static_cast<std::uint32_t>(facts.f_type)) {
-    case 0xEF53: return "ext4";
-    case 0x9123683E: return "btrfs";
-    case 0x58465342: return "xfs";
-    case 0x01021994: return "tmpfs";
-    default: return "this file system";
-  }
-}
-
 Status make_folder(const std::string& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
     return tl::unexpected(errno_error(errno, "make folder " + path));
@@ -52,6 +41,13 @@ Status make_folder(const std::string& path, mode_t mode) {
 Status put_file(const std::string& path, std::string_view text) {
   const auto fd = TRY(os::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   return os::write_all(fd.get(), text);
+}
+
+std::vector<VolumePlan> volume_plans(const LaunchSpec& launch, const Layout& layout) {
+  std::vector<VolumePlan> plans;
+  for (const auto& mounted : launch.volumes)
+    plans.push_back({layout.layer(mounted.volume) + "/upper", mounted.path, mounted.read_only});
+  return plans;
 }
 
 /// What crun said about its failure, and whether another try may end otherwise.
@@ -95,6 +91,7 @@ Result<Started> CrunDriver::start(const LaunchSpec& launch) {
                        layout_.run(incarnation), mount_tag(incarnation), ids},
                       options_.layers_by));
     FAILPOINT("crun.start.after_mount");
+    TRY(attach_volumes(volume_plans(launch, layout_), layout_.run(incarnation), ids));
     TRY(make_bundle(launch, *image, ids, limits));
     FAILPOINT("crun.start.before_crun");
     TRY(run_container(incarnation));
@@ -179,6 +176,9 @@ Status CrunDriver::make_bundle(const LaunchSpec& launch, const Image& image, con
     if (::chmod(bundle.resolver_file.c_str(), 0644) != 0)
       return tl::unexpected(errno_error(errno, "set the mode of " + bundle.resolver_file));
   }
+  for (std::size_t n = 0; n < launch.volumes.size(); ++n)
+    bundle.volumes.push_back({volume_point(layout_.run(launch.incarnation), n), launch.volumes[n].path,
+                              launch.volumes[n].read_only});
   bundle.shared_memory_bytes = (launch.spec.resources.memory_mb << 20) / 2;
   bundle.open_files = open_files();
   return put_file(layout_.run(launch.incarnation) + "/config.json", config_json(bundle));

@@ -49,8 +49,10 @@ Status add_layers(const Layout& layout, std::vector<Found>& all) {
     const auto layers = uid ? os::list_folder(layout.layers() + "/" + name) : std::vector<std::string>();
     if (!layers) continue;  // discarded meanwhile
     for (const auto& entry : *layers)
-      if (const auto number = parse_number(entry))
-        all.push_back({What::layer, *uid, 0, *number, layout.layers() + "/" + name + "/" + entry});
+      if (const auto number = parse_number(entry)) {
+        const auto where = layout.layers() + "/" + name + "/" + entry;
+        all.push_back({exists(where + "/volume") ? What::volume : What::layer, *uid, 0, *number, where});
+      }
   }
   for (const auto& name : TRY(os::list_folder(layout.trash())))
     if (const auto layer = parse_trash_name(name))

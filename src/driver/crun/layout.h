@@ -4,9 +4,11 @@
 //   images/<sha256>/rootfs, image.json      read-only root file systems, ids as a container sees them
 //   images/.work-*, .gone-*                 one that is being made or removed
 //   layers/<uid>/<layer>/upper, work        what a sandbox wrote; `generation` beside them: the last one to run on it
+//                                           or what a volume holds: then there is a file `volume` beside `upper`
 //   run/<uid>-<generation>/                 one container: made first and removed last of all that belongs to it
 //     slot                                    its range of user ids
 //     merged                                  mount point of the overlay, tagged instance/uid/generation
+//     volumes/<n>                             mount points of its volumes
 //     config.json, agent.sock, pid, init, crun.log
 //   crun/<name>/                            crun's own state
 //   trash/<uid>-<layer>[.<n>]               discarded layers and torn imports: nothing runs on them, bytes remain

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,6 +44,18 @@ std::string_view next_field(std::string_view& line) {
 
 }  // namespace
 
+std::string file_system_of(const std::string& path) {
+  struct statfs facts{};
+  ::statfs(path.c_str(), &facts);
+  switch (static_cast<std::uint32_t>(facts.f_type)) {
+    case 0xEF53: return "ext4";
+    case 0x9123683E: return "btrfs";
+    case 0x58465342: return "xfs";
+    case 0x01021994: return "tmpfs";
+    default: return "this file system";
+  }
+}
+
 std::vector<Mount> parse_mounts(std::string_view text) {
   std::vector<Mount> mounts;
   while (!text.empty()) {
@@ -52,8 +65,9 @@ std::vector<Mount> parse_mounts(std::string_view text) {
     const auto dash = line.find(" - ");
     if (dash == std::string_view::npos) continue;
     auto tail = line.substr(dash + 3);
-    for (int i = 0; i < 4; ++i) next_field(line);  // mount id, parent id, device, root
+    for (int i = 0; i < 3; ++i) next_field(line);  // mount id, parent id, device
     Mount mount;
+    mount.root = unescaped(next_field(line));
     mount.point = unescaped(next_field(line));
     mount.type = unescaped(next_field(tail));
     mount.source = unescaped(next_field(tail));

@@ -12,11 +12,15 @@ struct Mount {
   std::string point;
   std::string type;
   std::string source;
+  std::string root;     // what of the file system is mounted there
 };
 
 /// The mounts of this process's namespace in the order they were made.
 Result<std::vector<Mount>> read_mounts();
 std::vector<Mount> parse_mounts(std::string_view mountinfo);
+
+/// Its name for people: "ext4".
+std::string file_system_of(const std::string& path);
 
 /// True for `folder` itself and everything in it.
 bool is_below(std::string_view path, std::string_view folder);

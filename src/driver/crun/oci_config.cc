@@ -67,6 +67,10 @@ array mounts(const Bundle& bundle) {
   if (!bundle.resolver_file.empty())
     all.push_back(mount("/etc/resolv.conf", "bind", bundle.resolver_file.c_str(),
                         words({"bind", "ro", "nosuid", "nodev", "noexec"})));
+  for (const auto& volume : bundle.volumes)
+    all.push_back(mount(volume.path.c_str(), "bind", volume.from.c_str(),
+                        volume.read_only ? words({"bind", "ro", "nosuid", "nodev"})
+                                         : words({"bind", "rw", "nosuid", "nodev"})));
   return all;
 }
 

@@ -59,27 +59,6 @@ class FileIds {
   bool usable_;
 };
 
-/// A detached copy of the mount at `path` with ids mapped; it vanishes with its descriptor.
-Result<os::Fd> idmapped(const std::string& path, const os::Fd& user_namespace) {
-  os::Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(), open_tree_clone | O_CLOEXEC)));
-  if (!tree) return failed("clone the mount at " + path);
-  struct {
-    std::uint64_t set, clear, propagation, userns_fd;
-  } attributes{MOUNT_ATTR_IDMAP, 0, 0, static_cast<std::uint64_t>(user_namespace.get())};
-  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
-    auto error = errno_error(errno, "map the user ids of " + path);
-    error.code = Code::unsupported;
-    return tl::unexpected(std::move(error));
-  }
-  return tree;
-}
-
-Status attach(const os::Fd& tree, const std::string& point) {
-  if (::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, point.c_str(), move_mount_empty_path) != 0)
-    return failed("attach a mount to " + point);
-  return {};
-}
-
 // In the run folder. The last two only on older kernels, and only while the overlay is made.
 constexpr const char* mount_point = "/merged";
 constexpr const char* layer_point = "/.layer";
@@ -155,6 +134,26 @@ Status check_writable(const OverlayPlan& plan) {
 }
 
 }  // namespace
+
+Result<os::Fd> idmapped(const std::string& path, const os::Fd& user_namespace, std::uint64_t wanted) {
+  os::Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(), open_tree_clone | O_CLOEXEC)));
+  if (!tree) return failed("clone the mount at " + path);
+  struct {
+    std::uint64_t set, clear, propagation, userns_fd;
+  } attributes{MOUNT_ATTR_IDMAP | wanted, 0, 0, static_cast<std::uint64_t>(user_namespace.get())};
+  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+    auto error = errno_error(errno, "map the user ids of " + path);
+    error.code = Code::unsupported;
+    return tl::unexpected(std::move(error));
+  }
+  return tree;
+}
+
+Status attach(const os::Fd& tree, const std::string& point) {
+  if (::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, point.c_str(), move_mount_empty_path) != 0)
+    return failed("attach a mount to " + point);
+  return {};
+}
 
 Status mount_overlay(const OverlayPlan& plan, LayersBy way) {
   const auto user_namespace = TRY(make_user_namespace(plan.ids));

@@ -20,6 +20,11 @@ struct OverlayPlan {
   IdRange ids;
 };
 
+/// A detached copy of the mount at `path` with ids mapped and these MOUNT_ATTR_ attributes; it vanishes with its
+/// descriptor. Code::unsupported: the file system cannot.
+Result<os::Fd> idmapped(const std::string& path, const os::Fd& user_namespace, std::uint64_t attributes = 0);
+Status attach(const os::Fd& tree, const std::string& point);
+
 /// How the layers are named to the kernel. Before Linux 6.13 only paths would do, of mounts attached for the moment.
 enum class LayersBy { whatever_works, descriptor, path };
 

@@ -15,6 +15,7 @@ namespace mayfly::memory {
 struct Rows {
   std::map<ResourceId, Sandbox> sandboxes;      // their lifetimes are below
   std::map<ResourceId, Archive> archives;       // the same
+  std::map<ResourceId, Volume> volumes;         // the same
   std::map<ResourceId, Lifetime> lifetimes;
   std::map<TaskId, Task> tasks;
   std::map<EventId, Event> events;

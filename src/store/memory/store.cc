@@ -8,7 +8,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
  public:
   MemoryTransaction(memory::Draft& draft, Moment moment)
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
-        images_(draft), identities_(draft), settings_(draft), idempotency_(draft) {}
+        images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -20,6 +20,8 @@ class MemoryStore::MemoryTransaction : public Transaction {
   IdentityTable& identities() override { return identities_; }
   SettingTable& settings() override { return settings_; }
   IdempotencyTable& idempotency() override { return idempotency_; }
+  VolumeTable& volumes() override { return volumes_; }
+  UsageTable& usage() override { return usage_; }
 
  private:
   Moment moment_;
@@ -32,6 +34,8 @@ class MemoryStore::MemoryTransaction : public Transaction {
   memory::MemoryIdentityTable identities_;
   memory::MemorySettingTable settings_;
   memory::MemoryIdempotencyTable idempotency_;
+  memory::MemoryVolumeTable volumes_;
+  memory::MemoryUsageTable usage_;
 };
 
 MemoryStore::MemoryStore(const Clock& clock) : moments_(clock) {}

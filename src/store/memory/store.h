@@ -7,6 +7,7 @@
 #include "ports/store.h"
 #include "store/memory/record_tables.h"
 #include "store/memory/resource_tables.h"
+#include "store/memory/volume_table.h"
 #include "store/moments.h"
 
 namespace mayfly {

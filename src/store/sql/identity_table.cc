@@ -1,5 +1,7 @@
 #include "store/sql/identity_table.h"
 
+#include <cstdlib>
+
 #include "store/rules.h"
 #include "store/sql/resource_rows.h"
 
@@ -13,10 +15,25 @@ std::optional<std::string_view> slug_of(const Resource& resource) {
   return resource.name;
 }
 
+std::optional<std::int64_t> optional_integer(Row& row) {
+  const auto text = row.optional_text();
+  return text ? std::optional<std::int64_t>(std::strtoll(text->c_str(), nullptr, 10)) : std::nullopt;
+}
+
+std::optional<double> optional_number(Row& row) {
+  const auto text = row.optional_text();
+  return text ? std::optional<double>(std::strtod(text->c_str(), nullptr)) : std::nullopt;
+}
+
 Workspace read_workspace(Row& row) {
   Workspace workspace;
   workspace.resource = read_resource(row);
   workspace.always_archive = row.flag();
+  workspace.quota.sandboxes = optional_integer(row);
+  workspace.quota.cpus = optional_number(row);
+  workspace.quota.memory_mb = optional_integer(row);
+  workspace.quota.disk_mb = optional_integer(row);
+  workspace.quota.archive_bytes = optional_integer(row);
   return workspace;
 }
 
@@ -48,6 +65,9 @@ ApiKey read_key(Row& row) {
   key.expires_at = row.optional_time();
   key.last_used_at = row.optional_time();
   key.revoked_by = row.text();
+  const auto rate = optional_number(row);
+  const auto rest = optional_number(row);
+  if (rate && rest) key.rate = RateLimit{*rate, *rest};
   return key;
 }
 
@@ -64,6 +84,11 @@ std::optional<std::string_view> role_word(const std::optional<Role>& role) {
   return role ? std::optional(name(*role)) : std::nullopt;
 }
 
+std::optional<double> per_second(const ApiKey& key) {
+  return key.rate ? std::optional(key.rate->per_second) : std::nullopt;
+}
+std::optional<double> burst(const ApiKey& key) { return key.rate ? std::optional(key.rate->burst) : std::nullopt; }
+
 std::string scope_words(const ApiKey& key) {
   std::vector<std::string> words;
   for (const auto scope : key.scopes) words.emplace_back(name(scope));
@@ -76,13 +101,14 @@ std::string workspace_ids(const ApiKey& key) {
   return to_json(ids);
 }
 
-const std::string select_workspace = "SELECT " + std::string(resource_columns) + R"(, w.always_archive
+const std::string select_workspace = "SELECT " + std::string(resource_columns) + R"(,
+        w.always_archive, w.quota_sandboxes, w.quota_cpus, w.quota_memory_mb, w.quota_disk_mb, w.quota_archive_bytes
       FROM workspace w
       JOIN resource r ON r.id = w.id)";
 
 constexpr std::string_view select_key =
     "SELECT id, app_user, workspace, hash, hint, created_at, revoked, name, role, workspaces, scopes, expires_at,"
-    " last_used_at, revoked_by FROM api_key";
+    " last_used_at, revoked_by, rate_per_second, rate_burst FROM api_key";
 constexpr std::string_view select_user = "SELECT id, number, name, role, active, created_at FROM app_user";
 constexpr std::string_view select_member = "SELECT workspace, app_user, role, created_at FROM membership";
 
@@ -127,22 +153,28 @@ Result<bool> SqlIdentityTable::slug_taken(const Workspace& workspace) {
 Status SqlIdentityTable::insert_workspace(const Workspace& workspace) {
   if (TRY(slug_taken(workspace))) return tl::unexpected(rules::name_taken("workspace", workspace.resource.name));
   TRY(insert_resource(database_, workspace.resource));
+  const auto& quota = workspace.quota;
   TRY(database_.exec(R"(
-      INSERT INTO workspace (id, slug, always_archive)
-      VALUES ($1, $2, $3))",
-                     {workspace.resource.id, slug_of(workspace.resource), workspace.always_archive}));
+      INSERT INTO workspace (id, slug, always_archive, quota_sandboxes, quota_cpus, quota_memory_mb, quota_disk_mb,
+                             quota_archive_bytes)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8))",
+                     {workspace.resource.id, slug_of(workspace.resource), workspace.always_archive, quota.sandboxes,
+                      quota.cpus, quota.memory_mb, quota.disk_mb, quota.archive_bytes}));
   return {};
 }
 
 Status SqlIdentityTable::update_workspace(const Workspace& workspace) {
   if (TRY(slug_taken(workspace))) return tl::unexpected(rules::name_taken("workspace", workspace.resource.name));
   TRY(update_resource(database_, workspace.resource));
+  const auto& quota = workspace.quota;
   const auto changed = TRY(database_.exec(R"(
       UPDATE workspace
-      SET slug = $2, always_archive = $3
+      SET slug = $2, always_archive = $3, quota_sandboxes = $4, quota_cpus = $5, quota_memory_mb = $6,
+          quota_disk_mb = $7, quota_archive_bytes = $8
       WHERE id = $1)",
                                           {workspace.resource.id, slug_of(workspace.resource),
-                                           workspace.always_archive}));
+                                           workspace.always_archive, quota.sandboxes, quota.cpus, quota.memory_mb,
+                                           quota.disk_mb, quota.archive_bytes}));
   CHECK(changed == 1);
   return {};
 }
@@ -219,12 +251,13 @@ Result<std::optional<ApiKey>> SqlIdentityTable::find_key(const std::string& hash
 Status SqlIdentityTable::insert_key(const ApiKey& key) {
   const auto inserted = TRY(database_.exec(R"(
       INSERT INTO api_key (id, app_user, workspace, hash, hint, created_at, revoked, name, role, workspaces, scopes,
-                           expires_at, last_used_at, revoked_by)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                           expires_at, last_used_at, revoked_by, rate_per_second, rate_burst)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
       ON CONFLICT DO NOTHING)",
                                            {key.id, key.user, key.workspace, key.hash, key.hint, key.created_at,
                                             key.revoked, key.name, role_word(key.role), workspace_ids(key),
-                                            scope_words(key), key.expires_at, key.last_used_at, key.revoked_by}));
+                                            scope_words(key), key.expires_at, key.last_used_at, key.revoked_by,
+                                            per_second(key), burst(key)}));
   if (inserted == 0) return tl::unexpected(rules::key_taken(key.id.text));
   return {};
 }
@@ -234,12 +267,14 @@ Status SqlIdentityTable::update_key(const ApiKey& key) {
   const auto changed = TRY(database_.exec(R"(
       UPDATE api_key
       SET app_user = $2, workspace = $3, hint = $4, created_at = $5, revoked = $6, name = $8, role = $9,
-          workspaces = $10, scopes = $11, expires_at = $12, last_used_at = $13, revoked_by = $14
+          workspaces = $10, scopes = $11, expires_at = $12, last_used_at = $13, revoked_by = $14,
+          rate_per_second = $15, rate_burst = $16
       WHERE id = $1
       AND hash = $7)",
                                           {key.id, key.user, key.workspace, key.hint, key.created_at, key.revoked,
                                            key.hash, key.name, role_word(key.role), workspace_ids(key),
-                                           scope_words(key), key.expires_at, key.last_used_at, key.revoked_by}));
+                                           scope_words(key), key.expires_at, key.last_used_at, key.revoked_by,
+                                           per_second(key), burst(key)}));
   CHECK(changed == 1);
   return {};
 }

@@ -23,6 +23,12 @@ constexpr Migration known[] = {
     {6,
 #include "store/sql/migrations/0006_standby.sql"
     },
+    {7,
+#include "store/sql/migrations/0007_volumes.sql"
+    },
+    {8,
+#include "store/sql/migrations/0008_quotas.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -13,7 +13,25 @@ namespace {
 const std::string own_columns =
     std::string(spec_columns) +
     ", layer, caveats, ending_reason, ending_actor, ending_at, started_at, cleanup_task, claim, attempts,"
-    " next_attempt_at, last_error, error_code, queue";
+    " next_attempt_at, last_error, error_code, mounts, holds_compute, holds_storage, queue";
+
+/// "vol_... rw /path", one line each.
+std::string mount_lines(const std::vector<VolumeMount>& mounts) {
+  std::vector<std::string> lines;
+  for (const auto& mount : mounts)
+    lines.push_back(mount.volume.text + (mount.read_only ? " ro " : " rw ") + mount.path);
+  return to_json(lines);
+}
+
+std::vector<VolumeMount> mounts_in(const std::vector<std::string>& lines) {
+  std::vector<VolumeMount> mounts;
+  for (const auto& line : lines) {
+    const auto word = line.find(' ');
+    if (word == std::string::npos || line.size() < word + 4) continue;
+    mounts.push_back({{line.substr(0, word)}, line.substr(word + 4), line.substr(word + 1, 2) == "ro"});
+  }
+  return mounts;
+}
 
 std::vector<Parameter> own_values(const Sandbox& sandbox) {
   std::vector<Parameter> values = {sandbox.resource.id};
@@ -33,6 +51,9 @@ std::vector<Parameter> own_values(const Sandbox& sandbox) {
                                work.next_attempt_at,
                                work.last_error,
                                work.error_code,
+                               mount_lines(sandbox.mounts),
+                               sandbox.holds_compute,
+                               sandbox.holds_storage,
                                queue ? Parameter(lane_word(*queue)) : Parameter(std::nullopt)});
   return values;
 }
@@ -66,6 +87,9 @@ Sandbox read_sandbox(Row& row) {
   sandbox.started_at = row.optional_time();
   sandbox.cleanup_task = row.text();
   sandbox.work = read_work(row);
+  sandbox.mounts = mounts_in(row.text_list());
+  sandbox.holds_compute = row.flag();
+  sandbox.holds_storage = row.flag();
   return sandbox;
 }
 
@@ -116,6 +140,11 @@ Status SqlSandboxTable::insert(const Sandbox& sandbox) {
   TRY(insert_resource(database_, sandbox.resource));
   if (TRY(database_.exec(text, own_values(sandbox))) == 0)
     return tl::unexpected(rules::id_taken(sandbox.resource.id.text));
+  for (const auto& mount : sandbox.mounts)
+    TRY(database_.exec(R"(
+        INSERT INTO sandbox_mount (volume, sandbox, path, read_only)
+        VALUES ($1, $2, $3, $4))",
+                       {mount.volume, sandbox.resource.id, mount.path, mount.read_only}));
   return lifetimes_.insert(rules::lifetime_of(sandbox.resource, sandbox.lifetime));
 }
 
@@ -124,6 +153,8 @@ Status SqlSandboxTable::update(const Sandbox& sandbox) {
   TRY(update_resource(database_, sandbox.resource));
   const auto changed = TRY(database_.exec(text, own_values(sandbox)));
   CHECK(changed == 1);
+  if (sandbox.resource.state == State::gone && !sandbox.mounts.empty())
+    TRY(database_.exec("DELETE FROM sandbox_mount WHERE sandbox = $1", {sandbox.resource.id}));
   return lifetimes_.update(rules::lifetime_of(sandbox.resource, sandbox.lifetime));
 }
 

@@ -10,6 +10,7 @@
 #include "store/sql/sandbox_table.h"
 #include "store/sql/setting_table.h"
 #include "store/sql/task_table.h"
+#include "store/sql/volume_table.h"
 
 namespace mayfly::sql {
 
@@ -18,7 +19,8 @@ class SqlTransaction : public Transaction {
  public:
   explicit SqlTransaction(Database& database)
       : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
-        images_(database), identities_(database), settings_(database), idempotency_(database) {}
+        images_(database), identities_(database), settings_(database), idempotency_(database),
+        volumes_(database), usage_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -36,6 +38,8 @@ class SqlTransaction : public Transaction {
   IdentityTable& identities() override { return identities_; }
   SettingTable& settings() override { return settings_; }
   IdempotencyTable& idempotency() override { return idempotency_; }
+  VolumeTable& volumes() override { return volumes_; }
+  UsageTable& usage() override { return usage_; }
 
  private:
   Moment moment_;
@@ -48,6 +52,8 @@ class SqlTransaction : public Transaction {
   SqlIdentityTable identities_;
   SqlSettingTable settings_;
   SqlIdempotencyTable idempotency_;
+  SqlVolumeTable volumes_;
+  SqlUsageTable usage_;
 };
 
 }  // namespace mayfly::sql

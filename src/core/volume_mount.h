@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "base/result.h"
+
+namespace mayfly {
+
+/// Where a sandbox sees a volume.
+struct VolumeMount {
+  ResourceId volume;         // in a wish also its name
+  std::string path;          // absolute, inside
+  bool read_only = false;
+  bool operator==(const VolumeMount&) const = default;
+};
+
+// What one sandbox may mount: each is some kernel calls at every start.
+constexpr std::size_t most_mounts = 16;
+
+/// Absolute, plain (no "." or "..", no empty segment), not "/", and nothing that the sandbox itself is made of.
+Status check_mount_path(std::string_view path);
+
+/// The paths of all of them, and that none lies on or below another.
+Status check_mounts(const std::vector<VolumeMount>& mounts);
+
+}  // namespace mayfly
