@@ -113,6 +113,8 @@ class Session {
       case Operation::mkdir: return mkdir(fields);
       case Operation::move: return move(fields);
       case Operation::remove: return remove(fields);
+      case Operation::mode: return mode(fields);
+      case Operation::link: return link(fields);
       case Operation::none:
       case Operation::read:
       case Operation::write: break;
@@ -214,6 +216,22 @@ class Session {
     const auto recursive = fields.boolean();
     TRY(fields.end("remove"));
     TRY(remove_entry(path, recursive));
+    return Answer();
+  }
+
+  Result<Answer> mode(Reader& fields) {
+    const auto path = fields.text(wire::body_limit);
+    const auto mode = fields.integer(0, 07777);
+    TRY(fields.end("mode"));
+    TRY(set_mode(path, static_cast<unsigned>(mode)));
+    return Answer();
+  }
+
+  Result<Answer> link(Reader& fields) {
+    const auto path = fields.text(wire::body_limit);
+    const auto target = fields.text(wire::path_limit);
+    TRY(fields.end("link"));
+    TRY(make_link(path, target));
     return Answer();
   }
 

@@ -8,8 +8,10 @@
 #include "app/cleanups.h"
 #include "app/execution.h"
 #include "app/idempotency.h"
+#include "app/image_builds.h"
 #include "app/image_catalog.h"
 #include "app/keys.h"
+#include "app/path_restore.h"
 #include "app/people.h"
 #include "app/reconciler.h"
 #include "app/sandboxes.h"
@@ -31,6 +33,8 @@ struct Services {
   People& people;
   Keys& keys;
   Workspaces& workspaces;
+  ImageBuilds& builds;
+  PathRestore& path_restore;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

@@ -24,6 +24,7 @@ class Deletion {
   /// delete still waits for its archive, is the waiver that lets it go on. not_found for what is gone.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Sandbox sandbox, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, Archive archive, const DeleteRequest& request) const;
+  Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
 
  private:
   Result<TaskId> waive_archive(Transaction& t, const Caller& caller, const Sandbox& sandbox,

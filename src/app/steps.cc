@@ -30,8 +30,11 @@ Commit Steps::record_only(const Task& task) const {
   switch (task.verb) {
     case Verb::forget_sandbox: return forget_sandbox(task.resource);
     case Verb::forget_archive: return forget_archive(task.resource);
+    case Verb::forget_image:
+      return [this, id = task.resource](Transaction& t) { return images_.forget(t, id); };
     case Verb::stop_sandbox: case Verb::archive_sandbox: case Verb::destroy_sandbox: case Verb::confirm_sandbox:
-    case Verb::destroy_archive: case Verb::delete_sandbox: case Verb::delete_archive: return {};
+    case Verb::destroy_archive: case Verb::delete_sandbox: case Verb::delete_archive: case Verb::delete_image:
+    case Verb::destroy_image: case Verb::confirm_image: return {};
   }
   CHECK(false);
 }
@@ -49,7 +52,14 @@ Result<Commit> Steps::perform(const Task& task) {
   return done;
 }
 
+Result<Commit> Steps::image_step(const Task& task) {
+  CHECK(task.verb == Verb::destroy_image || task.verb == Verb::confirm_image);
+  TRY(task.verb == Verb::destroy_image ? images_.destroy(task.resource) : images_.confirm(task.resource));
+  return nothing_more;
+}
+
 Result<Commit> Steps::perform_verb(const Task& task) {
+  if (kind_of_id(task.resource.text) == Kind::image) return image_step(task);
   if (kind_of_id(task.resource.text) == Kind::archive) {
     const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(task.resource); }));
     CHECK(task.verb == Verb::destroy_archive);
@@ -62,7 +72,8 @@ Result<Commit> Steps::perform_verb(const Task& task) {
     case Verb::destroy_sandbox: return destroy(sandbox);
     case Verb::confirm_sandbox: return confirm(sandbox);
     case Verb::delete_sandbox: case Verb::forget_sandbox: case Verb::delete_archive: case Verb::destroy_archive:
-    case Verb::forget_archive: break;
+    case Verb::forget_archive: case Verb::delete_image: case Verb::destroy_image: case Verb::confirm_image:
+    case Verb::forget_image: break;
   }
   CHECK(false);
 }

@@ -55,6 +55,8 @@ enum class Operation : std::uint16_t {
   mkdir = 25,
   move = 26,
   remove = 27,
+  mode = 40,
+  link = 41,
 };
 
 struct Header {

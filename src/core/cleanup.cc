@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::array verb_names = {"delete_sandbox", "stop_sandbox",    "archive_sandbox",
                                    "destroy_sandbox", "confirm_sandbox", "forget_sandbox",
-                                   "delete_archive",  "destroy_archive", "forget_archive"};
+                                   "delete_archive",  "destroy_archive", "forget_archive",
+                                   "delete_image",    "destroy_image",   "confirm_image", "forget_image"};
 constexpr std::array status_names = {"pending", "in_progress", "completed", "failed"};
 constexpr std::array phase_names = {"waiting", "ready",    "backing_off", "stuck",
                                     "running", "children", "completed",   "failed"};
@@ -29,9 +30,13 @@ std::optional<TaskStatus> parse_task_status(std::string_view text) { return pars
 std::string_view name(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
 std::optional<Phase> parse_phase(std::string_view text) { return parse<Phase>(text, phase_names); }
 
-bool resource_level(Verb verb) { return verb == Verb::delete_sandbox || verb == Verb::delete_archive; }
+bool resource_level(Verb verb) {
+  return verb == Verb::delete_sandbox || verb == Verb::delete_archive || verb == Verb::delete_image;
+}
 
-Lane lane_of(Verb verb) { return verb == Verb::archive_sandbox ? Lane::slow : Lane::fast; }
+Lane lane_of(Verb verb) {
+  return verb == Verb::archive_sandbox || verb == Verb::destroy_image ? Lane::slow : Lane::fast;
+}
 
 Lane lane_of(const Sandbox& sandbox) {
   return awaits_restore(sandbox) && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;
@@ -53,6 +58,7 @@ Verb root_verb(Kind kind) {
   switch (kind) {
     case Kind::sandbox: return Verb::delete_sandbox;
     case Kind::archive: return Verb::delete_archive;
+    case Kind::image: return Verb::delete_image;
     case Kind::organization: case Kind::workspace: break;
   }
   CHECK(false);
@@ -60,6 +66,8 @@ Verb root_verb(Kind kind) {
 
 std::vector<Step> steps_for(Kind kind, const DeletePolicy& policy) {
   if (kind == Kind::archive) return {{Verb::destroy_archive, 1}, {Verb::forget_archive, 2}};
+  if (kind == Kind::image)
+    return {{Verb::destroy_image, 1}, {Verb::confirm_image, 2}, {Verb::forget_image, 3}};
   CHECK(kind == Kind::sandbox);
   std::vector<Step> steps = {{Verb::stop_sandbox, 1}};
   if (policy.archive) steps.push_back({Verb::archive_sandbox, 2});

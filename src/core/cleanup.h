@@ -17,6 +17,7 @@ namespace mayfly {
 enum class Verb {
   delete_sandbox, stop_sandbox, archive_sandbox, destroy_sandbox, confirm_sandbox, forget_sandbox,
   delete_archive, destroy_archive, forget_archive,
+  delete_image, destroy_image, confirm_image, forget_image,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);

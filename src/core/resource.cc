@@ -13,6 +13,7 @@ constexpr std::array kinds = {
     KindDescriptor{Kind::workspace, "workspace", "wsp_", false},
     KindDescriptor{Kind::sandbox, "sandbox", "sbx_", true},
     KindDescriptor{Kind::archive, "archive", "arc_", true},
+    KindDescriptor{Kind::image, "image", "img_", false},
 };
 
 constexpr std::array state_names = {"active",  "writing",  "requested", "starting", "running", "pausing", "paused",

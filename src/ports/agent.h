@@ -122,6 +122,10 @@ class Agent {
   virtual Status mkdir(const Incarnation& to, const std::string& path, bool parents) = 0;
   virtual Status move(const Incarnation& to, const std::string& from, const std::string& path) = 0;
   virtual Status remove(const Incarnation& to, const std::string& path, bool recursive) = 0;
+  /// Of a file or folder, not through a link. unsupported: an agent from before there was this; as for `link`.
+  virtual Status set_mode(const Incarnation& to, const std::string& path, std::uint32_t mode) = 0;
+  /// A symbolic link in the place of whatever is no folder there. Makes missing parents.
+  virtual Status link(const Incarnation& to, const std::string& path, const std::string& target) = 0;
 };
 
 }  // namespace mayfly

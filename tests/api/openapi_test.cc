@@ -31,6 +31,8 @@ Services services_of_nobody() {
           .people = nobody<People>(),
           .keys = nobody<Keys>(),
           .workspaces = nobody<Workspaces>(),
+          .builds = nobody<ImageBuilds>(),
+          .path_restore = nobody<PathRestore>(),
           .diagnose = {},
           .ready = {},
           .metrics = {},

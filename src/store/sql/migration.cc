@@ -20,6 +20,9 @@ constexpr Migration known[] = {
     {5,
 #include "store/sql/migrations/0005_network.sql"
     },
+    {9,
+#include "store/sql/migrations/0009_images.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {
