@@ -56,12 +56,13 @@ class CrashStory {
   void check_sandbox(Promise& what, bool may_move);
   void check_ended(const Promise& what);
   void check_archive();
+  void check_image();
   void check_brief();
 
   Server& server_;
   const Forwarding forwarding_;
   Promise brief_, first_, restored_;
-  std::string archive_, archive_task_;
+  std::string archive_, archive_task_, image_task_;
   bool archive_delete_asked_ = false, first_completed_ = false;
 };
 

@@ -115,6 +115,7 @@ using Things = std::map<std::string, std::string>;
 class Tenancy : public Served {
  protected:
   void SetUp() override {
+    server_.configure("[images]\ndebian_mirror = \"http://127.0.0.1:9/none\"\n");
     Served::SetUp();
     for (const auto* slug : {"team-a", "team-b"})
       ASSERT_EQ(api().post("/v1/workspaces", json::object{{"slug", slug}}).status, 201);
@@ -162,8 +163,13 @@ class Tenancy : public Served {
     ASSERT_EQ(archives.size(), 1u);
     theirs_["archives"] = std::string(archives[0].at("id").as_string());
     theirs_["events"] = std::string(a_->get("/v1/events").items().at(0).at("id").as_string());
-    // Images are of the installation, not of a workspace.
+    // Images are of the installation, not of a workspace; their builds are of whoever asked. This one's archive is no
+    // archive, so that nothing is built.
     theirs_["images"] = "busybox";
+    const auto build = api().call("POST", "/v1/images/builds", R"({"from": "debian", "name": "of-a"})",
+                                  {{"X-Mayfly-Workspace", "team-a"}});
+    ASSERT_EQ(build.status, 202) << build;
+    theirs_["builds"] = build.string("id");
   }
 
   /// The path of an operation with these things in it; nothing when it has one that this test cannot name.
