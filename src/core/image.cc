@@ -46,6 +46,10 @@ Status check_image_name(std::string_view name) {
                       std::all_of(name.begin(), name.end(), [](unsigned char c) {
                         return std::isalnum(c) || std::string_view("._/:-").find(char(c)) != std::string_view::npos;
                       });
+  // What stands beside names in paths can be none.
+  if (name == "gc" || name == "builds")
+    return tl::unexpected(Error{Code::invalid, "no image can be called " + std::string(name), "name_invalid",
+                                {{"name", "another one", "\"" + std::string(name) + "\""}}});
   if (shaped && !name.starts_with("sha256:")) return {};
   return tl::unexpected(
       Error{Code::invalid, "an image name has 1 to 128 letters, digits and ._/:- and begins with a letter or digit",

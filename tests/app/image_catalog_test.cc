@@ -50,7 +50,8 @@ TEST(ImageCatalog, AnImportGivesContentAName) {
 TEST(ImageCatalog, NamesAreChecked) {
   for (const std::string name : {"a", "debian:bookworm", "team/tool:1.0-rc_2", "A1"})
     EXPECT_EQ(outcome(check_image_name(name)), "fine") << name;
-  for (const std::string name : {"", "-a", ".a", "/a", "a b", "a\n", "sha256:debian", "caf\xC3\xA9"})
+  for (const std::string name : {"", "-a", ".a", "/a", "a b", "a\n", "sha256:debian", "caf\xC3\xA9", "gc",
+                                 "builds"})
     EXPECT_EQ(outcome(check_image_name(name)), "invalid name_invalid") << name;
   EXPECT_EQ(outcome(check_image_name(std::string(128, 'a'))), "fine");
   EXPECT_EQ(outcome(check_image_name(std::string(129, 'a'))), "invalid name_invalid");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/fake_server.h"
+#include "cli/table.h"
 
 namespace mayfly::cli {
 namespace {
@@ -13,8 +14,8 @@ TEST(ProgressLine, SaysWhatIsKnownAndNoMore) {
   EXPECT_EQ(progress_line("get", 512, {}, 0ms, 80), "get  512 B");
   EXPECT_EQ(progress_line("get", 3 << 20, {}, 2000ms, 80), "get  3.0 MiB  1.5 MiB/s");
   EXPECT_EQ(progress_line("get", 0, 0, 0ms, 80), "get  0 B") << "nothing of nothing is no percentage";
-  EXPECT_EQ(progress_line("get", 50, 100, 0ms, 36), "get  50 B of 100 B  50%  [=====     ]");
-  EXPECT_EQ(progress_line("get", 200, 100, 0ms, 20), "get  200 B of 100 B…") << "more than there should be is all";
+  EXPECT_EQ(progress_line("get", 50, 100, 0ms, 38), "get  50 B of 100 B  50%  [=====     ]");
+  EXPECT_EQ(progress_line("get", 200, 100, 0ms, 20), "get  200 B of 100 …") << "more than there should be is all";
 }
 
 TEST(ProgressLine, NeverWrapsTheLine) {

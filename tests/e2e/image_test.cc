@@ -72,7 +72,8 @@ TEST_F(ImageStory, HostileAndBrokenTarsAreRefusedAndLeaveNothing) {
     EXPECT_FALSE(refused.string("detail").empty()) << name;
   }
   EXPECT_EQ(upload("evil", "no tar at all").status, 400);
-  EXPECT_EQ(api().call("POST", "/v1/images", "x").string("code"), "name_missing");
+  EXPECT_EQ(api().call("POST", "/v1/images", "no wish either").status, 400);
+  EXPECT_EQ(api().call("POST", "/v1/images", std::string(100'000, 'x')).status, 413);
   EXPECT_EQ(upload("-evil", "x").string("code"), "name_invalid");
 
   EXPECT_EQ(folders(), before) << "nothing half made is left";

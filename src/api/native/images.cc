@@ -73,15 +73,8 @@ class Arriving : public Source {
 Result<http::Response> upload(Services& services, const Caller& caller, const http::Request& request,
                               http::BodyReader& body) {
   TRY(only_query(request, {"name"}));
-  const auto* name = request.query_value("name");
-  if (!name) return fail(Code::invalid, "an upload needs ?name=NAME, what the image is to be called", "name_missing");
   Arriving tar(body);
-  return ok(native::render(TRY(services.images.import(caller, tar, *name))), 201);
-}
-
-bool is_json(const http::Request& request) {
-  const auto* type = request.header("Content-Type");
-  return type && type->starts_with("application/json");
+  return ok(native::render(TRY(services.images.import(caller, tar, *request.query_value("name")))), 201);
 }
 
 /// The small body of a wish, read whole.
@@ -96,7 +89,7 @@ Result<std::string> whole(http::BodyReader& body) {
     }
     filled += got;
   }
-  return fail(Code::too_large, "the body is larger than 64 KiB: a tar is sent as application/octet-stream");
+  return fail(Code::too_large, "the body is larger than 64 KiB, so it is no wish: a tar is sent with ?name=NAME");
 }
 
 Result<http::Response> collect(Services& services, const Caller& caller, const http::Request& request) {
@@ -150,11 +143,11 @@ void add_image_routes(http::Router& router, Services& services) {
     });
   };
   router.add({"GET", "/v1/images", with(list)});
-  // One address for both: a wish in JSON names a tar on the host, any other body is the tar.
+  // One address for both: without a name in the query the body is a wish in JSON, which names a tar on the host.
   router.add({"POST", "/v1/images",
               http::StreamingHandler([&services, import = with(import)](const http::Request& request,
                                                                         http::BodyReader& body) {
-                if (is_json(request)) {
+                if (!request.query_value("name")) {
                   auto text = whole(body);
                   if (!text) return problem(text.error(), request.id);
                   auto copy = request;

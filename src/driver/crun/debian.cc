@@ -138,25 +138,33 @@ std::string without_credentials(std::string text) {
   return text;
 }
 
-std::string last_lines(const std::string& text) {
-  auto lines = split(text, '\n');
-  if (lines.size() > lines_told) lines.erase(lines.begin(), lines.end() - lines_told);
+std::string joined(const std::vector<std::string>& lines) {
   std::string told;
-  for (const auto& line : lines) told += (told.empty() ? "" : "; ") + line;
+  for (std::size_t i = lines.size() - std::min(lines.size(), lines_told); i < lines.size(); ++i)
+    told += (told.empty() ? "" : "; ") + lines[i];
+  return told;
+}
+
+/// Its complaints; where it only says that something it ran has failed, the end of the log has the reason.
+std::string reason_of(const std::string& said, const std::string& rootfs) {
+  auto lines = split(said, '\n');
+  std::erase_if(lines, [](const std::string& line) { return !line.starts_with("E: "); });
+  const bool vague = lines.empty() || said.find("Failure ") != std::string::npos;
+  const auto log = os::read_file(rootfs + "/debootstrap/debootstrap.log", said_limit);
+  if (vague && log)
+    for (auto& line : split(*log, '\n')) lines.push_back(std::move(line));
+  auto told = without_credentials(joined(lines.empty() ? split(said, '\n') : lines));
+  for (auto at = told.find(rootfs); at != std::string::npos; at = told.find(rootfs)) told.erase(at, rootfs.size());
   return told;
 }
 
 Error failure_of(const ImageRecipe& recipe, const os::RunOutcome& done, const std::string& rootfs) {
-  auto said = done.out;
-  // What went wrong while packages were being configured stands in its log alone.
-  if (const auto log = os::read_file(rootfs + "/debootstrap/debootstrap.log", said_limit)) said += "\n" + *log;
-  std::string what = "build an image of Debian " + recipe.release;
   const bool of_the_wish = done.out.find("E: Couldn't find these debs") != std::string::npos ||
                            done.out.find("E: No such script") != std::string::npos ||
                            done.out.find("E: Invalid Release") != std::string::npos;
   return {of_the_wish ? Code::invalid : Code::unavailable,
-          what + ": debootstrap ended with " + std::to_string(done.exit_code) + ": " +
-              last_lines(without_credentials(std::move(said))),
+          "build an image of Debian " + recipe.release + ": debootstrap ended with " + std::to_string(done.exit_code) +
+              ": " + reason_of(done.out, rootfs),
           of_the_wish ? "package_unknown" : "build_failed", {}};
 }
 
