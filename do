@@ -22,6 +22,7 @@ packages=(
   libzstd-dev libssl-dev libseccomp-dev libfmt-dev libspdlog-dev libtomlplusplus-dev libcli11-dev libexpected-dev
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   crun nftables busybox-static nginx-light zstd curl jq iproute2 procps util-linux mount e2fsprogs
+  debootstrap debian-archive-keyring
 )
 
 setup() { install "${packages[@]}"; }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/entries.h"
 #include "agent/fd.h"
@@ -118,6 +119,26 @@ Status remove_entry(const std::string& given, bool recursive) {
   const bool is_folder = S_ISDIR(info.st_mode);
   if (is_folder && recursive) return remove_tree(path);
   if (::unlinkat(AT_FDCWD, path.c_str(), is_folder ? AT_REMOVEDIR : 0) != 0) return system_error("remove", path);
+  return {};
+}
+
+Status set_mode(const std::string& given, unsigned mode) {
+  const auto path = TRY(clean_path(given));
+  TRY(may_change(path));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  if (!fd || ::fchmod(fd.get(), mode) != 0) return system_error("set the mode of", path);
+  return {};
+}
+
+Status make_link(const std::string& given, const std::string& target) {
+  const auto path = TRY(clean_path(given));
+  TRY(may_change(path));
+  if (target.empty() || target.find('\0') != std::string::npos) return fail(Code::invalid, "a link needs a target");
+  TRY(make_folders(folder_of(path), nullptr));
+  if (::symlink(target.c_str(), path.c_str()) == 0) return {};
+  if (errno != EEXIST) return system_error("make the link", path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("put a link in the place of", path);
+  if (::symlink(target.c_str(), path.c_str()) != 0) return system_error("make the link", path);
   return {};
 }
 

@@ -19,5 +19,9 @@ Status make_folder(const std::string& path, bool parents);
 /// One step, as rename; a regular file also goes to another file system (see move.h).
 Status move_entry(const std::string& from, const std::string& path);
 Status remove_entry(const std::string& path, bool recursive);
+/// Of a file or folder; not through a link.
+Status set_mode(const std::string& path, unsigned mode);
+/// A symbolic link in the place of whatever is no folder. Makes missing parents.
+Status make_link(const std::string& path, const std::string& target);
 
 }  // namespace mayfly::agent

@@ -122,6 +122,8 @@ class Session {
       case Operation::remove: return remove(fields);
       case Operation::let_sleep: return let_sleep(fields);
       case Operation::holding: return holding(fields);
+      case Operation::mode: return mode(fields);
+      case Operation::link: return link(fields);
       case Operation::none:
       case Operation::attach:
       case Operation::follow:
@@ -302,6 +304,20 @@ class Session {
       if (!news || !channel_.send_frame(*news)) return false;
     }
     return channel_.send_end().has_value();
+  Result<Answer> mode(Reader& fields) {
+    const auto path = fields.text(wire::body_limit);
+    const auto mode = fields.integer(0, 07777);
+    TRY(fields.end("mode"));
+    TRY(set_mode(path, static_cast<unsigned>(mode)));
+    return Answer();
+  }
+
+  Result<Answer> link(Reader& fields) {
+    const auto path = fields.text(wire::body_limit);
+    const auto target = fields.text(wire::path_limit);
+    TRY(fields.end("link"));
+    TRY(make_link(path, target));
+    return Answer();
   }
 
   bool read(Reader& fields) {

@@ -8,8 +8,10 @@
 #include "app/cleanups.h"
 #include "app/execution.h"
 #include "app/idempotency.h"
+#include "app/image_builds.h"
 #include "app/image_catalog.h"
 #include "app/keys.h"
+#include "app/path_restore.h"
 #include "app/people.h"
 #include "app/reconciler.h"
 #include "app/sandboxes.h"
@@ -43,6 +45,8 @@ struct Services {
   Workspaces& workspaces;
   const Standby& standby;
   Volumes& volumes;
+  ImageBuilds& builds;
+  PathRestore& path_restore;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

@@ -63,6 +63,10 @@ Result<ArchivedFile> Archives::file(const Archive& archive, const std::string& p
               "archive_damaged");
 }
 
+Status Archives::visit(const Archive& archive, const std::string& path, const ArchiveVisitor& visitor) {
+  return reader_.visit(*TRY(content(archive)), path, visitor);
+}
+
 Result<std::unique_ptr<Source>> Archives::manifest(const Archive& archive, std::int64_t offset) {
   TRY(require_active(archive));
   return blobs_.open_at(manifest_key(archive), offset);

@@ -38,6 +38,8 @@ class Archives {
   Result<std::unique_ptr<Source>> plain_content(const Archive& archive);
   /// One regular file of it, whichever of its names is given. Reads the archive up to there.
   Result<ArchivedFile> file(const Archive& archive, const std::string& path);
+  /// Visits what lies at that path of it ("a/b"; "." is all) and below.
+  Status visit(const Archive& archive, const std::string& path, const ArchiveVisitor& visitor);
   /// Its manifest, one JSON line per entry, from that byte on.
   Result<std::unique_ptr<Source>> manifest(const Archive& archive, std::int64_t offset = 0);
 

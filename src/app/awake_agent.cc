@@ -169,6 +169,16 @@ Status AwakeAgent::move(const Incarnation& to, const std::string& from, const st
   return real_.move(to, from, path);
 }
 
+Status AwakeAgent::set_mode(const Incarnation& to, const std::string& path, std::uint32_t mode) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.set_mode(to, path, mode);
+}
+
+Status AwakeAgent::link(const Incarnation& to, const std::string& path, const std::string& target) {
+  const auto held = TRY(standby_.awake(to));
+  return real_.link(to, path, target);
+}
+
 Status AwakeAgent::remove(const Incarnation& to, const std::string& path, bool recursive) {
   const auto held = TRY(standby_.awake(to));
   return real_.remove(to, path, recursive);

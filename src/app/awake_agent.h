@@ -40,6 +40,8 @@ class AwakeAgent : public Agent {
   Status mkdir(const Incarnation& to, const std::string& path, bool parents) override;
   Status move(const Incarnation& to, const std::string& from, const std::string& path) override;
   Status remove(const Incarnation& to, const std::string& path, bool recursive) override;
+  Status set_mode(const Incarnation& to, const std::string& path, std::uint32_t mode) override;
+  Status link(const Incarnation& to, const std::string& path, const std::string& target) override;
   void connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) override;
 
  private:

@@ -157,6 +157,20 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Archive arc
   return root;
 }
 
+/// Images are of the installation: the tree is shown in the workspace of whoever asked.
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, ImageContent content,
+                               const DeleteRequest& request) const {
+  CHECK(content.resource.state == State::active);
+  content.resource.workspace = caller.workspace;
+  const auto event = TRY(audit(t, random_, caller, "image.delete_accepted", content.resource,
+                               {{"reason", request.reason}, {"digest", content.digest}}));
+  const auto root = TRY(cleanup_tree::plant(t, random_, content.resource, request.policy, event,
+                                            {{"name", content.digest}, {"reason", request.reason}}));
+  mark_deleting(content.resource, t.now());
+  TRY(t.images().update(content));
+  return root;
+}
+
 Status Deletion::mint_waiver(Transaction& t, const Holder& holder, const EventId& event) const {
   return t.archives().put_permit(
       DeletePermit::from_waiver(layer_of(holder, installation_), holder.resource.generation, event));

@@ -27,6 +27,7 @@ class Deletion {
   Result<TaskId> begin(Transaction& t, const Caller& caller, Archive archive, const DeleteRequest& request) const;
   /// conflict "volume_mounted" while a sandbox that is not gone mounts it.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
+  Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
 
  private:
   Status settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const;

@@ -136,6 +136,7 @@ Status Sandboxes::resolve_image(Transaction& t, SandboxSpec& spec) const {
                 "image_not_found");
   }
   spec.image_digest = image->digest;
+  if (spec.workdir == "/") spec.workdir = image->workdir;
   return {};
 }
 

@@ -42,6 +42,7 @@ Commit Steps::record_only(const Task& task) const {
     case Kind::sandbox: return forget_sandbox(task.resource);
     case Kind::archive: return forget_archive(task.resource);
     case Kind::volume: return forget_volume(task.resource);
+    case Kind::image: return [this, id = task.resource](Transaction& t) { return images_.forget(t, id); };
     case Kind::organization: case Kind::workspace: break;
   }
   CHECK(false);
@@ -60,7 +61,15 @@ Result<Commit> Steps::perform(const Task& task) {
   return done;
 }
 
+Result<Commit> Steps::image_step(const Task& task) {
+  const auto act = act_of(task.verb);
+  CHECK(act == Act::destroy || act == Act::confirm);
+  TRY(act == Act::destroy ? images_.destroy(task.resource) : images_.confirm(task.resource));
+  return nothing_more;
+}
+
 Result<Commit> Steps::perform_verb(const Task& task) {
+  if (kind_of(task.verb) == Kind::image) return image_step(task);
   if (kind_of(task.verb) == Kind::archive) {
     const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(task.resource); }));
     CHECK(act_of(task.verb) == Act::destroy);

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "app/archiver.h"
+#include "app/image_catalog.h"
 #include "core/cleanup.h"
 #include "core/holder.h"
 
@@ -15,9 +16,9 @@ using Commit = std::function<Status(Transaction&)>;
 class Steps {
  public:
   Steps(Store& store, Driver& driver, BlobStore& blobs, Archiver& archiver, Random& random,
-        const Installation& installation)
+        const Installation& installation, ImageCatalog& images)
       : store_(store), driver_(driver), blobs_(blobs), archiver_(archiver), random_(random),
-        installation_(installation) {}
+        installation_(installation), images_(images) {}
 
   /// Carries the step out; nothing is held meanwhile.
   Result<Commit> perform(const Task& task);
@@ -35,6 +36,7 @@ class Steps {
   Commit forget_volume(const ResourceId& id) const;
   Result<Commit> destroy_archive(const Archive& archive);
   Commit forget_archive(const ResourceId& id) const;
+  Result<Commit> image_step(const Task& task);
 
   Store& store_;
   Driver& driver_;
@@ -42,6 +44,7 @@ class Steps {
   Archiver& archiver_;
   Random& random_;
   const Installation& installation_;
+  ImageCatalog& images_;
 };
 
 }  // namespace mayfly

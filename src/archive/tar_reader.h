@@ -10,6 +10,7 @@ class TarReader : public ArchiveReader {
   Result<ManifestSummary> read_back(Source& tar, Source* manifest) override;
   std::unique_ptr<Source> plain(std::unique_ptr<Source> tar) override;
   Result<ArchivedFile> file(std::unique_ptr<Source> tar, const std::string& path) override;
+  Status visit(Source& tar, const std::string& path, const ArchiveVisitor& visitor) override;
 };
 
 }  // namespace mayfly

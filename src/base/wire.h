@@ -59,6 +59,8 @@ enum class Operation : std::uint16_t {
   mkdir = 25,
   move = 26,
   remove = 27,
+  mode = 28,
+  link = 29,
   let_sleep = 50,
   holding = 51,
   connect = 40,

@@ -1,7 +1,12 @@
 #include "cli/api_client.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <random>
+#include <thread>
+
+#include <fmt/format.h>
 
 #include "cli/answer.h"
 #include "cli/failure.h"
@@ -43,12 +48,26 @@ Error in_attempt(std::string_view what, Error error) {
   return in_context("cannot " + std::string(what), std::move(error));
 }
 
-Result<Answer> read(std::string_view what, http::Response response) {
-  const auto body = json::parse(response.body);
-  if (!body || !body->is_object())
-    return fail(Code::internal,
-                "cannot " + std::string(what) + ": the answer is not a JSON object, so no Mayfly gave it");
-  return Answer{response.status, std::move(response.body), body->get_object()};
+// So often, with a pause that doubles: a restart of the server takes about as long.
+constexpr int most_tries = 4;
+constexpr auto first_pause = std::chrono::milliseconds(200);
+// While the first try is still being worked on.
+constexpr auto in_flight_pause = std::chrono::seconds(1);
+
+std::string new_key() {
+  std::random_device random;
+  return fmt::format("cli-{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+}
+
+enum class Again { no, soon, when_it_ended };
+
+/// Whether the same call may get another answer. What did not start, or was refused for good, will not.
+Again again_after(const Result<http::Response>& response, bool lost_one) {
+  if (!response) return response.error().code == Code::unavailable ? Again::soon : Again::no;
+  if (response->status != 503 && response->status != 409) return Again::no;
+  const auto reason = refusal(*response).reason;
+  if (response->status == 409) return lost_one && reason == "call_in_flight" ? Again::when_it_ended : Again::no;
+  return reason == "overloaded" || reason == "starting" || reason == "busy" ? Again::soon : Again::no;
 }
 
 }  // namespace
@@ -74,6 +93,14 @@ Result<Target> Target::find(const std::string& url_option, const std::string& ke
   return target;
 }
 
+Result<Answer> read_answer(std::string_view what, http::Response response) {
+  const auto body = json::parse(response.body);
+  if (!body || !body->is_object())
+    return fail(Code::internal,
+                "cannot " + std::string(what) + ": the answer is not a JSON object, so no Mayfly gave it");
+  return Answer{response.status, std::move(response.body), body->get_object()};
+}
+
 std::string path_to(std::string_view base, const std::vector<std::string>& segments, const Query& query) {
   std::string path(base);
   for (const auto& segment : segments) path += "/" + http::encode(segment);
@@ -93,14 +120,17 @@ Result<http::Response> ApiClient::ask(std::string_view what, const http::ClientR
 }
 
 Result<http::Response> ApiClient::call(std::string_view what, const http::ClientRequest& request) {
-  auto response = ask(what, request);
-  if (!response) return response;
+  return answered(what, client_.call(request));
+}
+
+Result<http::Response> ApiClient::answered(std::string_view what, Result<http::Response> response) {
+  if (!response) return tl::unexpected(in_attempt(what, std::move(response).error()));
   if (response->status / 100 == 2) return response;
   return tl::unexpected(in_context("cannot " + std::string(what), refusal(*response)));
 }
 
 Result<Answer> ApiClient::get(std::string_view what, const std::string& path) {
-  return read(what, TRY(call(what, {.path = path})));
+  return read_answer(what, TRY(call(what, {.path = path})));
 }
 
 Result<Answer> ApiClient::send(std::string_view what, const std::string& method, const std::string& path,
@@ -110,7 +140,29 @@ Result<Answer> ApiClient::send(std::string_view what, const std::string& method,
     request.headers = {{"Content-Type", "application/json"}};
     request.body = boost::json::serialize(body);
   }
-  return read(what, TRY(call(what, request)));
+  if (method == "GET") return read_answer(what, TRY(call(what, request)));
+  request.headers.emplace_back("Idempotency-Key", new_key());
+  return read_answer(what, TRY(answered(what, call_again(request))));
+}
+
+Result<http::Response> ApiClient::call_again(const http::ClientRequest& request) {
+  using std::chrono::steady_clock;
+  const auto end = steady_clock::now() + (request.timeout.count() > 0 ? request.timeout : std::chrono::hours(1));
+  auto pause = std::chrono::milliseconds(first_pause);
+  bool lost_one = false;
+  for (int tries = 1;;) {
+    auto response = client_.call(request);
+    const auto again = again_after(response, lost_one);
+    if (again == Again::no || tries >= most_tries || steady_clock::now() >= end) return response;
+    lost_one = lost_one || !response;
+    if (again == Again::when_it_ended) {
+      std::this_thread::sleep_for(in_flight_pause);
+      continue;
+    }
+    ++tries;
+    std::this_thread::sleep_for(pause);
+    pause *= 2;
+  }
 }
 
 Result<ApiClient::Items> ApiClient::list(std::string_view what, std::string_view base, Query query, bool all) {

@@ -36,6 +36,9 @@ http::Headers headers_for(const Target& target);
 
 using Query = std::vector<std::pair<std::string, std::string>>;
 
+/// The JSON object that came; anything else is no answer of ours.
+Result<Answer> read_answer(std::string_view what, http::Response response);
+
 /// "/v1/sandboxes" + "/" + each segment, encoded, and the query.
 std::string path_to(std::string_view base, const std::vector<std::string>& segments, const Query& query = {});
 
@@ -46,6 +49,9 @@ class ApiClient {
   const Target& target() const { return target_; }
 
   // `what` completes "cannot ...": "create a sandbox".
+
+  /// Changing calls go under an Idempotency-Key of their own, so that one whose answer was lost, or that the server was
+  /// too busy for, is asked again a few times and has one effect.
   Result<Answer> get(std::string_view what, const std::string& path);
   Result<Answer> send(std::string_view what, const std::string& method, const std::string& path,
                       const json::object& body = {}, std::chrono::milliseconds timeout = std::chrono::seconds(90));
@@ -62,6 +68,9 @@ class ApiClient {
   Result<Items> list(std::string_view what, std::string_view base, Query query, bool all);
 
  private:
+  static Result<http::Response> answered(std::string_view what, Result<http::Response> response);
+  Result<http::Response> call_again(const http::ClientRequest& request);
+
   Target target_;
   http::Client client_;
 };

@@ -51,6 +51,8 @@ struct CommandLine {
   LifetimeOptions lifetime;
   ArchiveOptions archive;
   VolumeOptions volume;
+  ImageOptions image;
+  RestoreOptions restore;
   PeopleOptions people;
   std::string subject, second, third;
   std::function<Result<int>(Session&)> chosen;
@@ -145,6 +147,7 @@ class Tree {
   void cleanups();
   void archives();
   void volumes();
+  void images();
   void people();
   void keys();
   void workspaces();
@@ -318,19 +321,45 @@ void Tree::archives() {
   download->add_flag("--tar", l.archive.plain_tar, "without the compression");
   download->add_option("-o,--output", l.archive.file, "ARCHIVE.tar.zst without one; - is stdout")->type_name("FILE");
 
-  auto* restore = add(&app_, "restore", "make a sandbox whose files begin as an archive",
-                      [&l](Session& s) { return create(s, l.create); });
+  auto* restore = add(&app_, "restore", "make a sandbox whose files begin as an archive, or bring one path of it back",
+                      [&l](Session& s) -> Result<int> {
+                        if (l.restore.path.empty() && l.restore.into.empty()) return create(s, l.create);
+                        if (l.restore.path.empty() || l.restore.into.empty())
+                          return fail(Code::invalid, "restore: --path and --into belong together");
+                        l.restore.archive = l.create.restore_from;
+                        return restore_path(s, l.restore);
+                      });
+  restore->add_option("--path", l.restore.path, "only that file or folder of the archive")->type_name("PATH");
+  restore->add_option("--into", l.restore.into, "into that sandbox, which must run")->type_name("SANDBOX");
+  restore->add_option("--to", l.restore.to, "where to put it there; where it was without one")->type_name("PATH");
   restore->add_option("ARCHIVE", l.create.restore_from)->required();
   add_create(restore, l.create);
   add_env(restore, l.create.env);
   restore->add_flag("--no-wait", l.create.no_wait, "do not wait until it runs");
 
+  images();
+}
+
+void Tree::images() {
+  auto& l = line_;
   auto* image = group("image", "what sandboxes are made of");
   add(image, "ls", "list images", [](Session& s) { return list_images(s); });
-  auto* import = add(image, "import", "bring in an image archive or OCI layout that lies on the server's host",
-                     [&l](Session& s) { return import_image(s, l.subject, l.second); });
-  needs(import, "PATH");
-  import->add_option("--name", l.second, "what it is to be called here")->required();
+  auto* import = add(image, "import", "bring in what docker save wrote, an OCI layout, or a tar of a root file system",
+                     [&l](Session& s) { return import_image(s, l.image); });
+  import->add_option("PATH", l.image.path)->required();
+  import->add_option("--name", l.image.name, "what it is to be called here")->required();
+  import->add_flag("--on-server", l.image.on_server, "the path is one of the server's host; folders always are");
+  auto* build =
+      add(image, "build", "make one of Debian packages", [&l](Session& s) { return build_image(s, l.image); });
+  build->add_option("FROM", l.image.from, "debian")->required();
+  build->add_option("--packages", l.image.packages, "beside those of a minimal system: python3,git")->delimiter(',');
+  build->add_option("--name", l.image.name, "what it is to be called; made of the packages without one");
+  build->add_option("--release", l.image.release, "bookworm without one");
+  build->add_flag("--no-wait", l.image.no_wait, "do not wait until it is done");
+  auto* gc = add(image, "gc", "delete contents that have no name and that nothing needs",
+                 [&l](Session& s) { return collect_images(s, l.image); });
+  gc->add_flag("--dry-run", l.image.dry_run, "only say which");
+  gc->add_option("--grace", l.image.grace, "without a name for so long; 1h without it")->type_name("D");
   needs(add(image, "rm", "remove an image that nothing uses", [&l](Session& s) { return remove_image(s, l.subject); }),
         "NAME");
 }

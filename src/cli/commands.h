@@ -84,6 +84,17 @@ struct ArchiveOptions {
   bool plain_tar = false, all = false;
 };
 
+struct ImageOptions {
+  std::string path, name, from, release, grace;
+  std::vector<std::string> packages;
+  bool on_server = false, no_wait = false, dry_run = false;
+};
+
+/// One path of an archive, into a sandbox that runs.
+struct RestoreOptions {
+  std::string archive, path, into, to;
+};
+
 /// Of users, keys and workspaces; an empty one was not given.
 struct PeopleOptions {
   std::string name, role, user, workspace, ttl, expires_at, slug, always_archive, active;
@@ -138,9 +149,14 @@ Result<int> list_archive_files(Session& session, const std::string& archive, con
 Result<int> verify_archive(Session& session, const std::string& archive);
 Result<int> set_archive_expiry(Session& session, const std::string& archive, const ArchiveOptions& options);
 Result<int> keep_archive(Session& session, const std::string& archive, const std::string& by, const std::string& until);
+Result<int> restore_path(Session& session, const RestoreOptions& options);
+
+// commands_image.cc
 Result<int> list_images(Session& session);
-Result<int> import_image(Session& session, const std::string& path, const std::string& name);
+Result<int> import_image(Session& session, const ImageOptions& options);
+Result<int> build_image(Session& session, const ImageOptions& options);
 Result<int> remove_image(Session& session, const std::string& name);
+Result<int> collect_images(Session& session, const ImageOptions& options);
 
 // commands_people.cc
 Result<int> list_users(Session& session, const PeopleOptions& options);

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/local_files.h"
+#include "cli/progress.h"
 #include "cli/sandbox_body.h"
 #include "cli/table.h"
 
@@ -12,9 +13,7 @@ namespace mayfly::cli {
 namespace {
 
 constexpr const char* archives_path = "/v1/archives";
-constexpr const char* images_path = "/v1/images";
 constexpr std::chrono::milliseconds no_timeout{0};   // archives are as long as they are
-constexpr std::chrono::minutes import_timeout{30};
 
 std::string card_of(const json::object& archive, const Paper& paper) {
   Table card({{"", 0}, {"", 20}});
@@ -50,6 +49,15 @@ std::string download_path(const std::string& archive, const ArchiveOptions& opti
   if (!options.path.empty()) return path_to(archives_path, {archive, "content"}, {{"path", options.path}});
   if (options.plain_tar) return path_to(archives_path, {archive, "download"}, {{"format", "tar"}});
   return path_to(archives_path, {archive, "content"});
+}
+
+/// How much will come, where somebody looks on and the server knows.
+Result<std::optional<std::uint64_t>> total_of(Session& session, const Progress& progress, const std::string& archive,
+                                              const ArchiveOptions& options) {
+  if (!progress.shown() || options.plain_tar || !options.path.empty()) return std::optional<std::uint64_t>();
+  const auto answer = TRY(session.api.get("get archive " + archive, path_to(archives_path, {archive})));
+  const auto bytes = number_at(answer.body, "stored_bytes");
+  return bytes ? std::optional(static_cast<std::uint64_t>(*bytes)) : std::nullopt;
 }
 
 Status fetch(Session& session, const std::string& archive, const ArchiveOptions& options,
@@ -103,7 +111,15 @@ Result<int> download_archive(Session& session, const std::string& archive, const
   if (to.empty() && !options.path.empty()) to = std::filesystem::path(options.path).filename();
   if (to.empty()) to = archive + (options.plain_tar ? ".tar" : ".tar.zst");
   auto written = TRY(NewFile::beside(to));
-  TRY(fetch(session, archive, options, [&](std::string_view piece) { return written.write(piece); }));
+  {
+    Progress progress(session, "download " + archive);
+    const auto total = TRY(total_of(session, progress, archive, options));
+    std::uint64_t got = 0;
+    TRY(fetch(session, archive, options, [&](std::string_view piece) {
+      progress.bytes(got += piece.size(), total);
+      return written.write(piece);
+    }));
+  }
   TRY(written.keep(0600));
   const json::object summary = {{"id", archive}, {"file", to.string()}, {"bytes", written.size()}};
   if (session.json) session.out.line(boost::json::serialize(summary));
@@ -172,32 +188,19 @@ Result<int> keep_archive(Session& session, const std::string& archive, const std
   return exit_ok;
 }
 
-Result<int> list_images(Session& session) {
-  const auto answer = TRY(session.api.get("list images", images_path));
-  Table table({{"NAME"}, {"DIGEST", 19}, {"SIZE", 0, true}, {"CREATED"}});
-  const auto now = wall_now();
-  for (const auto& value : array_at(answer.body, "items")) {
-    const auto& image = value.as_object();
-    table.add({text_at(image, "name"), text_at(image, "digest"), bytes(number_at(image, "bytes")),
-               relative(time_at(image, "created_at"), now)});
-  }
-  show_list(session, {array_at(answer.body, "items"), false}, table.render(session.out.paper()), false);
-  return exit_ok;
-}
-
-Result<int> import_image(Session& session, const std::string& path, const std::string& name) {
-  std::error_code trouble;
-  const auto absolute = std::filesystem::absolute(path, trouble).lexically_normal().string();
-  const auto answer = TRY(session.api.send("import " + path, "POST", images_path, {{"path", absolute}, {"name", name}},
-                                           import_timeout));
-  show(session, answer, text_at(answer.body, "name") + "  " + text_at(answer.body, "digest") + "  " +
-                            bytes(number_at(answer.body, "bytes")) + "\n");
-  return exit_ok;
-}
-
-Result<int> remove_image(Session& session, const std::string& name) {
-  const auto answer = TRY(session.api.send("remove image " + name, "DELETE", path_to(images_path, {name})));
-  show(session, answer, "removed " + text_at(answer.body, "removed") + "\n");
+Result<int> restore_path(Session& session, const RestoreOptions& options) {
+  json::object body = {{"sandbox", options.into}, {"path", options.path}};
+  if (!options.to.empty()) body["to"] = options.to;
+  const auto what = "restore " + options.path + " of archive " + options.archive;
+  const auto answer = [&] {
+    const Progress progress(session, what);
+    return session.api.send(what, "POST", path_to(archives_path, {options.archive, "restore"}), body, no_timeout);
+  }();
+  if (!answer) return tl::unexpected(answer.error());
+  const auto& done = answer->body;
+  show(session, *answer,
+       text_at(done, "to") + "  " + text_at(done, "files") + " files (" + bytes(number_at(done, "bytes")) + "), " +
+           text_at(done, "folders") + " folders, " + text_at(done, "links") + " links\n");
   return exit_ok;
 }
 

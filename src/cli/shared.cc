@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
+#include "cli/progress.h"
 
 namespace mayfly::cli {
 
@@ -14,6 +15,22 @@ namespace {
 constexpr std::chrono::seconds longest_wait = 60s;
 // A server that answers before the time is up is not asked without a breath.
 constexpr Duration breath = 20ms;
+// Where somebody looks on.
+constexpr std::chrono::seconds shown_wait = 1s;
+
+/// "2 of 5 steps, archive_sandbox": what the tree below a task has done, and what it does.
+std::string steps_done(const json::array& tree) {
+  std::size_t steps = 0, done = 0;
+  std::string now;
+  for (const auto& value : tree) {
+    const auto& task = value.as_object();
+    if (text_at(task, "parent_id").empty()) continue;
+    ++steps;
+    done += text_at(task, "status") == "completed";
+    if (text_at(task, "status") != "completed" && now.empty()) now = ", " + text_at(task, "resource_type");
+  }
+  return std::to_string(done) + " of " + std::to_string(steps) + " steps" + now;
+}
 
 }  // namespace
 
@@ -37,14 +54,19 @@ void note(Session& session, const std::string& text) { session.err.line("mayfly:
 Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration patience) {
   using std::chrono::steady_clock;
   const auto end = steady_clock::now() + patience;
+  Progress progress(session, "delete " + task);
   for (;; std::this_thread::sleep_for(breath)) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(end - steady_clock::now());
-    const auto wait = std::clamp(left, std::chrono::seconds(0), longest_wait);
+    const auto wait = std::clamp(left, std::chrono::seconds(0), progress.shown() ? shown_wait : longest_wait);
     const auto path = path_to("/v1/cleanup-tasks", {task}, {{"wait_seconds", std::to_string(wait.count())}});
     // With the patience of `send`, which is longer than the server's.
     const auto answer = TRY(session.api.send("follow cleanup task " + task, "GET", path));
     const auto status = text_at(answer.body, "status");
     if (status == "completed") return exit_ok;
+    if (progress.shown()) {
+      const auto tree = session.api.get("follow cleanup task " + task, path_to("/v1/cleanup-tasks", {task, "tree"}));
+      if (tree) progress.says(steps_done(array_at(tree->body, "items")));
+    }
     const std::string see = "; see: mayfly cleanup tree " + task;
     if (status == "failed")
       return fail(Code::internal, "cleanup task " + task + " failed: " + text_at(answer.body, "last_error") + see);

@@ -28,6 +28,10 @@ constexpr std::array verbs = {
     VerbDescriptor{Verb::destroy_volume, "destroy_volume", Kind::volume, Act::destroy},
     VerbDescriptor{Verb::confirm_volume, "confirm_volume", Kind::volume, Act::confirm},
     VerbDescriptor{Verb::forget_volume, "forget_volume", Kind::volume, Act::forget},
+    VerbDescriptor{Verb::delete_image, "delete_image", Kind::image, Act::whole},
+    VerbDescriptor{Verb::destroy_image, "destroy_image", Kind::image, Act::destroy},
+    VerbDescriptor{Verb::confirm_image, "confirm_image", Kind::image, Act::confirm},
+    VerbDescriptor{Verb::forget_image, "forget_image", Kind::image, Act::forget},
 };
 
 const VerbDescriptor& describe(Verb verb) {
@@ -64,7 +68,7 @@ std::optional<Phase> parse_phase(std::string_view text) { return parse<Phase>(te
 
 bool resource_level(Verb verb) { return act_of(verb) == Act::whole; }
 
-Lane lane_of(Verb verb) { return act_of(verb) == Act::archive ? Lane::slow : Lane::fast; }
+Lane lane_of(Verb verb) { return act_of(verb) == Act::archive || verb == Verb::destroy_image ? Lane::slow : Lane::fast; }
 
 Lane lane_of(const Sandbox& sandbox) {
   return awaits_restore(sandbox) && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;

@@ -18,6 +18,7 @@ enum class Verb {
   delete_sandbox, stop_sandbox, archive_sandbox, destroy_sandbox, confirm_sandbox, forget_sandbox,
   delete_archive, destroy_archive, forget_archive,
   delete_volume, archive_volume, destroy_volume, confirm_volume, forget_volume,
+  delete_image, destroy_image, confirm_image, forget_image,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);

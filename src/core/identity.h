@@ -82,14 +82,4 @@ Status check_slug(std::string_view slug);
 /// 1 to 100 bytes without control characters.
 Status check_key_name(std::string_view name);
 
-/// An image that may be named: what the name means, and where its files are by digest.
-struct ImageRecord {
-  std::string name;                  // "busybox", "debian:bookworm"
-  std::string digest;                // "sha256:..."
-  std::int64_t bytes = 0;
-  std::map<std::string, std::string> env;
-  std::string workdir = "/";
-  Time created_at{};
-};
-
 }  // namespace mayfly

@@ -14,6 +14,7 @@ constexpr std::array kinds = {
     KindDescriptor{Kind::sandbox, "sandbox", "sbx_", true, true},
     KindDescriptor{Kind::archive, "archive", "arc_", true, false},
     KindDescriptor{Kind::volume, "volume", "vol_", true, true},
+    KindDescriptor{Kind::image, "image", "img_", false, false},
 };
 
 constexpr std::array state_names = {"active",  "writing",  "requested", "starting", "running", "pausing", "paused",

@@ -11,7 +11,7 @@
 
 namespace mayfly {
 
-enum class Kind { organization, workspace, sandbox, archive, volume };
+enum class Kind { organization, workspace, sandbox, archive, volume, image };
 
 /// What every part that handles any kind reads about one: written once, here.
 struct KindDescriptor {

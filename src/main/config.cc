@@ -143,6 +143,10 @@ Status read_tables(const toml::table& file, Config& config) {
     for (const auto& [key, value] : *images) {
       const auto target = value.value<std::string>();
       if (!target) return fail(Code::invalid, "[images] " + std::string(key.str()) + " must be a string");
+      if (key.str() == "debian_mirror" || key.str() == "debian_keyring") {
+        (key.str() == "debian_mirror" ? config.debian_mirror : config.debian_keyring) = *target;
+        continue;
+      }
       config.image_aliases[std::string(key.str())] = *target;
     }
   }

@@ -20,6 +20,8 @@ struct Config {
 
   // From the file.
   std::map<std::string, std::string> image_aliases;  // [images]: name = known name or digest
+  std::string debian_mirror;                          // [images] for builds; empty: what the host's apt uses
+  std::string debian_keyring;                         // [images] empty: that of the package debian-archive-keyring
   int wal_autocheckpoint = 1000;                      // [store] pages
   int fast_workers = 6;                               // [workers]
   int slow_workers = 2;

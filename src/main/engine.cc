@@ -20,6 +20,7 @@ constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 constexpr int forget_every = 10;
 constexpr int trim_every = 15;
+constexpr int collect_every = 60;
 // A loop that could not reach the store tries again after this, instead of spinning.
 constexpr Duration after_trouble = 1s;
 
@@ -110,6 +111,9 @@ Status Engine::open_driver() {
   agent_ = std::make_unique<AgentClient>([this](const Incarnation& to) { return driver_->agent_socket(to); });
   ImageOptions images;
   images.data = folder_.path();
+  images.debian_mirror = config_.debian_mirror;
+  if (!config_.debian_keyring.empty()) images.debian_keyring = config_.debian_keyring;
+  images.lock_fd = folder_.helpers_lock();
   images_ = TRY(ImageFolder::open(images));
   blobs_ = std::make_unique<FolderBlobStore>(folder_.path() + "/archives");
   return {};
@@ -138,7 +142,15 @@ void Engine::wire() {
   execution_ = std::make_unique<Execution>(*sandboxes_, *awake_agent_, *activity_, *idempotency_, installation_);
   execution_->agent_missed = [this] { reconcile_bell_.ring_one(); };
   archiver_ = std::make_unique<Archiver>(*store_, *measured_, *blobs_, reader_, random_, installation_);
-  steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_);
+  catalog_ = std::make_unique<ImageCatalog>(*store_, *images_, *deletion_, random_, installation_);
+  builds_ = std::make_unique<ImageBuilds>(*store_, *images_, *catalog_, random_);
+  // A thread of its own for each row of builds: it holds one for minutes, and the executor's are for answers.
+  builds_->post = [this](std::function<void()> work) {
+    std::lock_guard guard(builder_mutex_);
+    if (builder_.joinable()) builder_.join();
+    builder_ = std::thread(std::move(work));
+  };
+  steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_, *catalog_);
   transitions_ = std::make_unique<Transitions>(*store_, *measured_, *blobs_, random_, installation_);
   transitions_->started_with_caveats = [this](const Sandbox& sandbox, const Caveats& caveats) {
     // What the host never does was said when the server started.
@@ -159,9 +171,9 @@ void Engine::wire() {
   disk_watch_ = std::make_unique<DiskWatch>(*store_, *measured_, locks_, random_, installation_);
   archives_ = std::make_unique<Archives>(*store_, *blobs_, reader_, *deletion_, random_, installation_);
   archives_->post = [this](std::function<void()> work) { executor_->post(std::move(work)); };
+  path_restore_ = std::make_unique<PathRestore>(*archives_, *execution_);
   cleanups_ = std::make_unique<Cleanups>(*store_, *waiting_, random_, clock_);
   stale_ = std::make_unique<StaleSweep>(*store_, *measured_, *activity_, *deletion_, clock_, installation_);
-  catalog_ = std::make_unique<ImageCatalog>(*store_, *images_);
   access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); }, clock_);
   people_ = std::make_unique<People>(*store_, *access_, random_);
   keys_ = std::make_unique<Keys>(*store_, *access_, random_);
@@ -171,7 +183,7 @@ void Engine::wire() {
   access_->limits.standard = config_.rate_limit;
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
-      *keys_, *workspaces_, *standby_, *volumes_,
+      *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_,
       [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};
@@ -227,7 +239,8 @@ Status Engine::start() {
   if (!never.empty())
     log::warning("this host cannot enforce every limit; each sandbox's record says so", {{"caveats", never}});
   if (const auto set_aside = folder_.make_ballast(); !set_aside) log::warning(set_aside.error().message);
-  TRY(catalog_->collect_garbage());
+  TRY(catalog_->settle());
+  TRY(builds_->fail_interrupted());
   // A full disk must not keep the server, and so its deletes, from starting.
   if (const auto ended = end_downtime(*store_, random_, installation_); !ended)
     log::error("the end of the downtime was not written", {{"error", ended.error().message}});
@@ -255,6 +268,8 @@ void Engine::stop() {
   for (auto& thread : threads_) thread.join();
   if (!store_ || !executor_) return;
   archives_->stop_verifying();
+  builds_->stop();
+  if (builder_.joinable()) builder_.join();
   executor_->stop();
   agent_.reset();
   if (activity_) (void)activity_->flush();
@@ -300,6 +315,10 @@ void Engine::keep_house() {
         log::error("old idempotency keys were not forgotten", {{"error", done.error().message}});
     // What an archive or a wave of creates needed for a moment would else be kept for ever: some 40 MB.
     if (round % trim_every == 0) ::malloc_trim(0);
+    if (round % collect_every == 0)
+      if (const auto done = catalog_->collect(Caller::system("images", installation_.workspace), unnamed_grace, false);
+          !done)
+        log::error("images that nothing needs were not collected", {{"error", done.error().message}});
     if (round % disk_every == 0)
       if (const auto done = disk_watch_->run_once(); !done)
         log::error("layers were not looked at", {{"error", done.error().message}});

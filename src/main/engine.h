@@ -12,6 +12,8 @@
 #include "app/deadlines.h"
 #include "app/disk_watch.h"
 #include "app/worker.h"
+#include "app/image_builds.h"
+#include "app/path_restore.h"
 #include "archive/folder.h"
 #include "archive/tar_reader.h"
 #include "driver/agent_client/agent_client.h"
@@ -91,6 +93,8 @@ class Engine {
   std::unique_ptr<Idempotency> idempotency_;
   std::unique_ptr<Execution> execution_;
   std::unique_ptr<Archiver> archiver_;
+  std::unique_ptr<ImageCatalog> catalog_;
+  std::unique_ptr<ImageBuilds> builds_;
   std::unique_ptr<Steps> steps_;
   std::unique_ptr<Transitions> transitions_;
   std::unique_ptr<Worker> worker_;
@@ -98,9 +102,9 @@ class Engine {
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<DiskWatch> disk_watch_;
   std::unique_ptr<Archives> archives_;
+  std::unique_ptr<PathRestore> path_restore_;
   std::unique_ptr<Cleanups> cleanups_;
   std::unique_ptr<StaleSweep> stale_;
-  std::unique_ptr<ImageCatalog> catalog_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<People> people_;
   std::unique_ptr<Keys> keys_;
@@ -113,6 +117,8 @@ class Engine {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ready_{false};
   std::vector<std::thread> threads_;
+  std::mutex builder_mutex_;
+  std::thread builder_;
 };
 
 }  // namespace mayfly

@@ -29,16 +29,15 @@ class PlainSource : public Source {
   std::span<const char> bytes_;
 };
 
-/// The file that its reader told last.
-class FileSource : public Source {
+/// The file that `reader` told last.
+class ContentSource : public Source {
  public:
-  FileSource(std::unique_ptr<Source> tar, std::unique_ptr<LayerReader> reader, std::int64_t size)
-      : tar_(std::move(tar)), reader_(std::move(reader)), size_(size) {}
+  ContentSource(LayerReader& reader, std::int64_t size) : reader_(reader), size_(size) {}
 
   Result<std::size_t> read(std::span<char> room) override {
     if (at_ == size_) return 0;
     if (piece_.empty() && !ended_) {
-      const auto next = TRY(reader_->content());
+      const auto next = TRY(reader_.content());
       ended_ = !next;
       if (next) {
         begin_ = next->offset;
@@ -62,14 +61,30 @@ class FileSource : public Source {
   }
 
  private:
-  std::unique_ptr<Source> tar_;
-  std::unique_ptr<LayerReader> reader_;
+  LayerReader& reader_;
   const std::int64_t size_;
   std::int64_t at_ = 0;      // of the file
   std::int64_t begin_ = 0;   // of the piece, in the file
   std::span<const char> piece_;
   bool ended_ = false;       // only a hole may follow
 };
+
+/// The same, with all it reads from.
+class FileSource : public Source {
+ public:
+  FileSource(std::unique_ptr<Source> tar, std::unique_ptr<LayerReader> reader, std::int64_t size)
+      : tar_(std::move(tar)), reader_(std::move(reader)), content_(*reader_, size) {}
+  Result<std::size_t> read(std::span<char> room) override { return content_.read(room); }
+
+ private:
+  std::unique_ptr<Source> tar_;
+  std::unique_ptr<LayerReader> reader_;
+  ContentSource content_;
+};
+
+bool at_or_below(const std::string& path, const std::string& top) {
+  return top == "." || path == top || (path.starts_with(top) && path[top.size()] == '/');
+}
 
 }  // namespace
 
@@ -88,6 +103,24 @@ Result<LayerFile> open_layer_file(std::unique_ptr<Source> tar, const std::string
     }
   }
   return fail(Code::not_found, "the archive has no entry " + shown(path));
+}
+
+Status visit_layer(Source& tar, const std::string& path, const LayerVisitor& visit) {
+  LayerReader reader(tar);
+  EntryOrder order;
+  bool any = false;
+  while (const auto entry = TRY(reader.next())) {
+    TRY(order.accept(*entry));
+    if (!at_or_below(entry->path, path)) {
+      if (any) return {};   // names are sorted: all that lies below has gone by
+      continue;
+    }
+    any = true;
+    ContentSource content(reader, entry->size);
+    TRY(visit(*entry, entry->type == Type::file ? &content : nullptr));
+  }
+  if (any) return {};
+  return fail(Code::not_found, "the archive has nothing at " + shown(path), "path_not_archived");
 }
 
 std::unique_ptr<Source> plain_layer(std::unique_ptr<Source> tar) {

@@ -136,18 +136,25 @@ struct Stream {
   }
 };
 
-int until(Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  return static_cast<int>(std::clamp<decltype(left)>(left, 0, 60'000));
+int until(Clock::time_point deadline, std::chrono::milliseconds at_most) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  return static_cast<int>(std::clamp(left, 0ms, at_most).count());
 }
 
-/// Waits for the end of the process behind `pidfd`, reading its streams. False: the deadline came first.
-bool attend(int pidfd, Stream& out, Stream& err, Clock::time_point deadline) {
+// Between two looks of whoever watches.
+constexpr auto watch_period = 200ms;
+
+using Watch = std::function<Status(std::string_view)>;
+
+/// Waits for the end of the process behind `pidfd`, reading its streams. False: the deadline came first, or the watch
+/// refused.
+bool attend(int pidfd, Stream& out, Stream& err, Clock::time_point deadline, const Watch& watch = {},
+            Status* refused = nullptr) {
   // Bytes taken in one go, so that a stream without end cannot hide the end of the process or the deadline.
   constexpr std::size_t gulp = 1 << 20;
   for (;;) {
     std::array<pollfd, 3> waits{{{pidfd, POLLIN, 0}, {out.fd.get(), POLLIN, 0}, {err.fd.get(), POLLIN, 0}}};
-    const int ready = ::poll(waits.data(), waits.size(), until(deadline));
+    const int ready = ::poll(waits.data(), waits.size(), until(deadline, watch ? watch_period : 60'000ms));
     if (ready < 0 && errno != EINTR) return false;
     if (ready > 0 && waits[1].revents != 0) out.drain(gulp);
     if (ready > 0 && waits[2].revents != 0) err.drain(gulp);
@@ -158,6 +165,7 @@ bool attend(int pidfd, Stream& out, Stream& err, Clock::time_point deadline) {
       return true;
     }
     if (Clock::now() >= deadline) return false;
+    if (watch && !(*refused = watch(*out.kept))) return false;
   }
 }
 
@@ -233,7 +241,8 @@ Result<RunOutcome> run(const RunOptions& options) {
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int pidfd_trouble = errno;
 
-  const bool ended = pidfd && attend(pidfd.get(), out, err, deadline);
+  Status refused;
+  const bool ended = pidfd && attend(pidfd.get(), out, err, deadline, options.watch, &refused);
   if (!ended) {
     ::kill(-pid, SIGKILL);
     ::kill(pid, SIGKILL);
@@ -252,6 +261,7 @@ Result<RunOutcome> run(const RunOptions& options) {
   if (::read(trouble_pipe.read.get(), &trouble, sizeof trouble) == static_cast<ssize_t>(sizeof trouble)) {
     return tl::unexpected(trouble_error(options, trouble));
   }
+  if (!refused) return tl::unexpected(refused.error());
   if (!ended) {
     return fail(Code::timed_out, options.argv[0] + " was killed: it ran longer than " +
                                      std::to_string(options.timeout.count()) + " ms");

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -16,6 +17,8 @@ struct RunOptions {
   std::string input;
   std::chrono::milliseconds timeout{60'000};     // then SIGKILL to its process group: Code::timed_out
   std::size_t output_limit = 1 << 20;            // of each stream; the rest is read and dropped
+  /// Looks a few times a second at what `out` holds so far. An error ends the program, and is what came of it.
+  std::function<Status(std::string_view out)> watch;
   /// Runs in the child between fork and exec: async-signal-safe calls only. Non-zero: errno-like failure.
   std::function<int()> in_child;
   /// Descriptors the child gets as 3, 4, ... without close-on-exec.

@@ -187,6 +187,10 @@ class Agent {
   /// A connection to what listens on a TCP port of the sandbox's own loopback interface. conflict, port_closed, when
   /// nothing does; exhausted when it carries as many as it can; unsupported: an agent from before there was this.
   virtual void connect(const Incarnation& to, int port, std::function<void(Result<PortConnection>)> then) = 0;
+  /// Of a file or folder, not through a link. unsupported: an agent from before there was this; as for `link`.
+  virtual Status set_mode(const Incarnation& to, const std::string& path, std::uint32_t mode) = 0;
+  /// A symbolic link in the place of whatever is no folder there. Makes missing parents.
+  virtual Status link(const Incarnation& to, const std::string& path, const std::string& target) = 0;
 };
 
 }  // namespace mayfly

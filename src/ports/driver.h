@@ -5,6 +5,7 @@
 // Errors: busy (try again soon), unavailable and timed_out (transient or unknown: probe with `inspect`), no_space,
 // not_found (only where stated), unsupported, anything else is permanent.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -124,6 +125,17 @@ struct ArchivedFile {
   std::string same_as;    // instead of content: it is one more name of this earlier path
 };
 
+/// One entry of an archive that can be made again. The path is below the layer ("a/b"), "." for the layer itself.
+struct ArchivedEntry {
+  enum class Type { file, folder, link, same_file };
+  Type type = Type::file;
+  std::string path;
+  std::string target;     // of a link; of a same_file, the earlier path that it is one more name of
+  std::int64_t size = 0;
+  std::uint32_t mode = 0;
+};
+using ArchiveVisitor = std::function<Status(const ArchivedEntry& entry, Source* content)>;   // content: of a file
+
 /// Reads a tar of `export_layer` again, hashing every byte, and tells what it holds; stores nothing.
 /// When a stored manifest is given, the first line that differs is named in the error (Code::conflict).
 class ArchiveReader {
@@ -134,6 +146,8 @@ class ArchiveReader {
   virtual std::unique_ptr<Source> plain(std::unique_ptr<Source> tar) = 0;
   /// The regular file of that path below the layer ("a/b"). not_found: no such entry; invalid: it is no file.
   virtual Result<ArchivedFile> file(std::unique_ptr<Source> tar, const std::string& path) = 0;
+  /// What lies at that path and below, folders before what is in them; deletions are left out. not_found: nothing.
+  virtual Status visit(Source& tar, const std::string& path, const ArchiveVisitor& visitor) = 0;
 };
 
 }  // namespace mayfly

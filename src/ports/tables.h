@@ -14,6 +14,7 @@
 #include "core/event.h"
 #include "core/idempotency.h"
 #include "core/identity.h"
+#include "core/image.h"
 #include "core/permit.h"
 #include "core/quota.h"
 #include "core/sandbox.h"
@@ -174,6 +175,21 @@ class ImageTable {
   virtual Status put(const ImageRecord& image) = 0;                      // by name
   virtual Status remove(const std::string& name) = 0;
   virtual Result<std::vector<ImageRecord>> list() = 0;
+
+  virtual Result<ImageContent> content(const ResourceId& id) = 0;
+  /// The one that is active.
+  virtual Result<std::optional<ImageContent>> find_content(const std::string& digest) = 0;
+  virtual Status insert(const ImageContent& content) = 0;
+  virtual Status update(const ImageContent& content) = 0;
+  virtual Result<std::vector<ImageContent>> contents() = 0;              // not gone
+  /// Who needs which digest: sandboxes and archives that are not gone, counted by workspace.
+  virtual Result<std::vector<ImageUse>> uses() = 0;
+  virtual Result<std::vector<ResourceId>> users(const std::string& digest, std::size_t limit) = 0;
+
+  virtual Result<ImageBuild> build(const ResourceId& id) = 0;
+  virtual Status insert(const ImageBuild& build) = 0;
+  virtual Status update(const ImageBuild& build) = 0;
+  virtual Result<std::vector<ImageBuild>> unfinished_builds() = 0;       // queued or running
 };
 
 struct KeyFilter {

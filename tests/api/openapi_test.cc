@@ -32,6 +32,8 @@ Services services_of_nobody() {
           .keys = nobody<Keys>(),
           .workspaces = nobody<Workspaces>(),
           .volumes = nobody<Volumes>(),
+          .builds = nobody<ImageBuilds>(),
+          .path_restore = nobody<PathRestore>(),
           .diagnose = {},
           .ready = {},
           .metrics = {},

@@ -112,6 +112,8 @@ class FakeAgent : public Agent {
   Status write(const Incarnation&, const std::string&, std::optional<std::uint32_t>, Source&) override {
     return tl::unexpected(not_asked());
   }
+  Status set_mode(const Incarnation&, const std::string&, std::uint32_t) override { return {}; }
+  Status link(const Incarnation&, const std::string&, const std::string&) override { return {}; }
   Status mkdir(const Incarnation&, const std::string&, bool) override { return tl::unexpected(not_asked()); }
   Status move(const Incarnation&, const std::string&, const std::string&) override {
     return tl::unexpected(not_asked());

@@ -15,6 +15,23 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
+/// Bytes that come a few at a time.
+class Pieces : public Source {
+ public:
+  Pieces(std::string bytes, std::size_t piece) : bytes_(std::move(bytes)), piece_(piece) {}
+  Result<std::size_t> read(std::span<char> room) override {
+    const auto count = std::min({room.size(), piece_, bytes_.size() - at_});
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, room.begin());
+    at_ += count;
+    return count;
+  }
+
+ private:
+  const std::string bytes_;
+  const std::size_t piece_;
+  std::size_t at_ = 0;
+};
+
 class ImagesTest : public ::testing::Test {
  protected:
   void SetUp() override { open(); }
@@ -70,7 +87,7 @@ class ImagesTest : public ::testing::Test {
   std::string text(const Image& image, const std::string& path) const {
     return os::read_file(rootfs(image) + path).value_or("absent");
   }
-  Result<Image> import(const std::string& name) { return images_->import(work_ + "/" + name); }
+  Result<Image> import(const std::string& name) { return TRY(images_->unpack(work_ + "/" + name))->keep(); }
   std::vector<std::string> folders() const { return *os::list_folder(data_ + "/images"); }
 
   TemporaryFolder folder_;
@@ -290,11 +307,73 @@ TEST_F(ImagesTest, RemovesNothingByABadDigest) {
   for (const char* digest : {"", "sha256:..", "sha256:../../run"}) EXPECT_FALSE(images_->remove(digest)) << digest;
 }
 
-TEST_F(ImagesTest, ClearsUnfinishedWorkWhenItOpens) {
+TEST_F(ImagesTest, ATarThatArrivesIsTheSameImage) {
+  make_root();
+  make("tar -C root -cf plain.tar . && zstd -q plain.tar");
+  const auto plain = import("plain.tar");
+  ASSERT_TRUE(plain) << plain.error().message;
+
+  Pieces arriving(*os::read_file(work_ + "/plain.tar.zst"), 700);
+  const auto streamed = (*images_->unpack(arriving))->keep();
+
+  ASSERT_TRUE(streamed) << streamed.error().message;
+  EXPECT_EQ(streamed->digest, plain->digest);
+}
+
+TEST_F(ImagesTest, ATarThatBreaksOffIsRefused) {
+  make_root();
+  make("head -c 300000 /dev/urandom > root/etc/data && tar -C root -cf plain.tar . && gzip -k plain.tar");
+
+  for (const char* name : {"plain.tar", "plain.tar.gz"}) {
+    const auto whole = *os::read_file(work_ + "/" + name);
+    Pieces arriving(whole.substr(0, whole.size() / 2), 4096);
+    const auto refused = images_->unpack(arriving);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, Code::invalid) << refused.error().message;
+  }
+  EXPECT_THAT(folders(), IsEmpty());
+}
+
+TEST_F(ImagesTest, RefusesAnArchiveOfSeveralImages) {
+  make_root();
+  make("mkdir two && tar -C root -cf two/layer.tar . && echo '{}' > two/config.json && printf "
+       "'[{\"Config\":\"config.json\",\"Layers\":[\"layer.tar\"]},{\"Config\":\"config.json\",\"Layers\":[]}]' "
+       "> two/manifest.json && tar -C two -cf two.tar .");
+
+  const auto refused = import("two.tar");
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::invalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("2 images"));
+  EXPECT_THAT(folders(), IsEmpty());
+}
+
+TEST_F(ImagesTest, MakesTheWorkingFolderThatTheImageNames) {
+  make_root();
+  make("ln -s etc root/srv && tar -C root -cf layer.tar .");
+  make_oci("layer.tar");
+
+  const auto image = import("oci");
+
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(image->workdir, "/srv");
+  EXPECT_EQ(text(*image, "/srv/conf"), "one\n") << "a link of the image stays one";
+}
+
+TEST_F(ImagesTest, ADraftThatIsDroppedLeavesNothing) {
+  make_root();
+  make("tar -C root -cf plain.tar .");
+
+  ASSERT_TRUE(images_->unpack(work_ + "/plain.tar"));
+
+  EXPECT_THAT(folders(), IsEmpty());
+}
+
+TEST_F(ImagesTest, ClearsUnfinishedWork) {
   ASSERT_TRUE(os::make_folders(data_ + "/images/.work-abc/rootfs/etc"));
   ASSERT_TRUE(os::make_folders(data_ + "/images/.gone-abc/rootfs/etc"));
 
-  open();
+  ASSERT_TRUE(images_->clear_unfinished());
 
   EXPECT_THAT(folders(), IsEmpty());
 }

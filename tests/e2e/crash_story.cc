@@ -59,8 +59,9 @@ bool CrashStory::import_image() {
       server_.api().post("/v1/images", json::object{{"path", make_tar(server_.folder())}, {"name", "mine"}});
   ANSWERED(imported, 201);
   const auto removed = server_.api().remove("/v1/images/mine");
-  ANSWERED(removed, 200);
-  return true;
+  ANSWERED(removed, 202);
+  image_task_ = removed.string("cleanup_task_id");
+  return completed(image_task_);
 }
 
 bool CrashStory::begin_brief() {
@@ -199,6 +200,7 @@ void CrashStory::check() {
   check_ended(restored_);
   check_archive();
   check_volume();
+  check_image();
   check_brief();
 }
 
@@ -256,6 +258,14 @@ void CrashStory::check_archive() {
   const auto again = server_.api().create(wish);
   ASSERT_EQ(again.status, 201) << again << server_.log();
   EXPECT_EQ(fingerprint(again.string("id")), first_.fingerprint);
+}
+
+/// No files of an image but those that a name means: what was brought in or taken away when it died has ended.
+void CrashStory::check_image() {
+  if (!image_task_.empty()) { ASSERT_TRUE(server_.task_completes(image_task_)); }
+  const auto named = server_.api().get("/v1/images").items().size();
+  EXPECT_TRUE(comes_true([&] { return os::list_folder(server_.data() + "/images")->size() == named; }))
+      << server_.api().get("/v1/images");
 }
 
 /// Its second is over, or will be when the grace after a downtime is.

@@ -60,12 +60,13 @@ class CrashStory {
   void check_ended(const Promise& what);
   void check_archive();
   void check_volume();
+  void check_image();
   void check_brief();
 
   Server& server_;
   const Forwarding forwarding_;
   Promise brief_, first_, restored_;
-  std::string archive_, archive_task_;
+  std::string archive_, archive_task_, image_task_;
   std::string volume_, volume_task_;
   bool archive_delete_asked_ = false, first_completed_ = false;
   bool volume_written_ = false, volume_delete_asked_ = false;

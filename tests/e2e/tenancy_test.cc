@@ -115,6 +115,7 @@ using Things = std::map<std::string, std::string>;
 class Tenancy : public Served {
  protected:
   void SetUp() override {
+    server_.configure("[images]\ndebian_mirror = \"http://127.0.0.1:9/none\"\n");
     Served::SetUp();
     for (const auto* slug : {"team-a", "team-b"})
       ASSERT_EQ(api().post("/v1/workspaces", json::object{{"slug", slug}}).status, 201);
@@ -169,9 +170,14 @@ class Tenancy : public Served {
     const auto volume = a_->post("/v1/volumes", json::object{{"name", "volume-of-a"}});
     ASSERT_EQ(volume.status, 201) << volume;
     theirs_["volumes"] = volume.string("id");
-    // Images are of the installation, not of a workspace.
-    theirs_["images"] = "busybox";
     theirs_["ports"] = theirs_["tunnels"] = "80";
+    // Images are of the installation, not of a workspace; their builds are of whoever asked. This one's archive is no
+    // archive, so that nothing is built.
+    theirs_["images"] = "busybox";
+    const auto build = api().call("POST", "/v1/images/builds", R"({"from": "debian", "name": "of-a"})",
+                                  {{"X-Mayfly-Workspace", "team-a"}});
+    ASSERT_EQ(build.status, 202) << build;
+    theirs_["builds"] = build.string("id");
   }
 
   /// The path of an operation with these things in it; nothing when it has one that this test cannot name.

@@ -158,5 +158,48 @@ TEST(LayerDamage, NamesTheFileThatWasAlteredAndNotOnlyTheChecksumAtTheEnd) {
   EXPECT_THAT(back.error().message, HasSubstr("\"altered\""));
 }
 
+TEST(VisitLayer, TellsAPathAndAllBelowAndNothingElse) {
+  TempFolder layer;
+  std::filesystem::create_directories(layer / "d/e");
+  put(layer / "d-not", "beside");
+  put(layer / "d/e/f", noise(200'000));
+  put(layer / "d/a", "first");
+  std::filesystem::create_symlink("a", layer / "d/link");
+  put(layer / "z", "after");
+  const auto packed = *pack(layer);
+
+  std::vector<std::string> seen;
+  const auto visit = [&](const LayerEntry& entry, Source* content) -> Status {
+    std::string line = entry.path;
+    // The first one is not read at all: the next entries come all the same.
+    if (content && entry.path != "d/a") line += "=" + std::to_string(TRY(all_of(*content)).size());
+    if (!entry.target.empty()) line += ">" + entry.target;
+    seen.push_back(line);
+    return {};
+  };
+
+  ASSERT_TRUE(visit_layer(*source_of(packed.tar), "d", visit));
+  EXPECT_THAT(seen, ElementsAre("d", "d/a", "d/e", "d/e/f=200000", "d/link>a"));
+  seen.clear();
+  ASSERT_TRUE(visit_layer(*source_of(packed.tar), "z", visit));
+  EXPECT_THAT(seen, ElementsAre("z=5"));
+  const auto none = visit_layer(*source_of(packed.tar), "d/e/x", visit);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::not_found);
+}
+
+TEST(VisitLayer, EndsWithTheErrorOfTheVisitor) {
+  TempFolder layer;
+  put(layer / "a", "1");
+  const auto packed = *pack(layer);
+
+  const auto ended = visit_layer(*source_of(packed.tar), ".", [](const LayerEntry&, Source*) -> Status {
+    return fail(Code::busy, "not now");
+  });
+
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().message, "not now");
+}
+
 }  // namespace
 }  // namespace mayfly::os::testing

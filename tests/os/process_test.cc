@@ -202,5 +202,37 @@ TEST(Run, WorksFromManyThreadsAtOnce) {
   }
 }
 
+TEST(Run, IsEndedByItsWatchWhichHasSeenWhatItSaid) {
+  auto options = shell("echo begun; exec sleep 1000");
+  std::string seen;
+  options.watch = [&](std::string_view out) -> Status {
+    seen = out;
+    if (seen == "begun\n") return fail(Code::no_space, "enough");
+    return {};
+  };
+
+  const auto outcome = run(options);
+
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, Code::no_space);
+  EXPECT_EQ(outcome.error().message, "enough");
+}
+
+TEST(Run, IsLeftAloneByAWatchThatHasNoObjection) {
+  auto options = shell("sleep 0.5; echo done; exit 4");
+  int looks = 0;
+  options.watch = [&](std::string_view) -> Status {
+    ++looks;
+    return {};
+  };
+
+  const auto outcome = run(options);
+
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(outcome->exit_code, 4);
+  EXPECT_EQ(outcome->out, "done\n");
+  EXPECT_GT(looks, 0);
+}
+
 }  // namespace
 }  // namespace mayfly::os::testing

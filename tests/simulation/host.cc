@@ -258,6 +258,9 @@ class SimulatedReader : public ArchiveReader {
   Result<ArchivedFile> file(std::unique_ptr<Source> tar, const std::string&) override {
     return ArchivedFile{0, std::move(tar), {}};
   }
+  Status visit(Source&, const std::string& path, const ArchiveVisitor&) override {
+    return fail(Code::not_found, "the archive has nothing at " + path);
+  }
 };
 
 }  // namespace

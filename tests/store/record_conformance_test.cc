@@ -283,5 +283,80 @@ TEST_P(RecordTables, ReplaceSettings) {
   EXPECT_EQ(get(), "");
 }
 
+ImageContent given_content(int number, const std::string& digest) {
+  ImageContent content;
+  content.resource.id = {"img_" + std::string(31, '0') + std::to_string(number)};
+  content.resource.kind = Kind::image;
+  content.resource.workspace = {"wsp_1"};
+  content.resource.name = digest;
+  content.resource.name_held = false;
+  content.digest = digest;
+  content.bytes = 100 * number;
+  return content;
+}
+
+TEST_P(RecordTables, KeepContentsOfImagesUntilTheyAreGone) {
+  auto first = given_content(1, "sha256:a"), second = given_content(2, "sha256:a");
+  first.resource.state = State::deleting;
+  second.unnamed_at = service_time(7);
+  write(store(), [&](Transaction& t) -> Status {
+    TRY(t.images().insert(first));
+    return t.images().insert(second);
+  });
+
+  const auto active = read([&](Transaction& t) { return t.images().find_content("sha256:a"); });
+  ASSERT_TRUE(active);
+  EXPECT_EQ(active->resource.id, second.resource.id);
+  EXPECT_EQ(active->unnamed_at, service_time(7));
+  EXPECT_EQ(active->bytes, 200);
+  EXPECT_EQ(read([&](Transaction& t) { return t.images().contents(); }).size(), 2u);
+
+  first.resource.state = State::gone;
+  write(store(), [&](Transaction& t) { return t.images().update(first); });
+  EXPECT_EQ(read([&](Transaction& t) { return t.images().contents(); }).size(), 1u);
+  EXPECT_EQ(read([&](Transaction& t) { return t.images().content(first.resource.id); }).resource.state, State::gone);
+  EXPECT_FALSE(read([&](Transaction& t) { return t.images().find_content("sha256:b"); }));
+}
+
+TEST_P(RecordTables, CountWhoNeedsAnImage) {
+  given(given_archive(1));
+  given(given_archive(2));
+  auto gone = given_archive(3);
+  gone.resource.state = gone.lifetime.state = State::gone;
+  given(gone);
+
+  const auto uses = read([](Transaction& t) { return t.images().uses(); });
+  ASSERT_EQ(uses.size(), 1u);
+  EXPECT_EQ(uses[0].digest, "sha256:busy");
+  EXPECT_EQ(uses[0].archives, 2);
+  EXPECT_EQ(uses[0].sandboxes, 0);
+  const auto users = read([](Transaction& t) { return t.images().users("sha256:busy", 1); });
+  EXPECT_EQ(users, std::vector<ResourceId>{given_archive(1).resource.id});
+}
+
+TEST_P(RecordTables, KeepEveryMemberOfABuild) {
+  ImageBuild build{{"bld_1"}, {"wsp_1"}, "user:ada", "tools", {"trixie", {"git", "g++"}}, BuildState::queued,
+                   "", 0, "", "", {}, service_time(5), {}};
+  write(store(), [&](Transaction& t) { return t.images().insert(build); });
+  EXPECT_EQ(read([](Transaction& t) { return t.images().unfinished_builds(); }).size(), 1u);
+
+  build.state = BuildState::failed;
+  build.error = "no";
+  build.error_code = "package_unknown";
+  build.said = {"I: one", "E: two"};
+  build.ended_at = service_time(9);
+  write(store(), [&](Transaction& t) { return t.images().update(build); });
+
+  const auto kept = read([](Transaction& t) { return t.images().build({"bld_1"}); });
+  EXPECT_EQ(kept.workspace.text + kept.actor + kept.name + kept.recipe.release, "wsp_1user:adatoolstrixie");
+  EXPECT_EQ(kept.recipe.packages, build.recipe.packages);
+  EXPECT_EQ(kept.state, BuildState::failed);
+  EXPECT_EQ(kept.error + kept.error_code, "nopackage_unknown");
+  EXPECT_EQ(kept.said, build.said);
+  EXPECT_EQ(kept.created_at, service_time(5));
+  EXPECT_EQ(kept.ended_at, service_time(9));
+  EXPECT_TRUE(read([](Transaction& t) { return t.images().unfinished_builds(); }).empty());
+}
+
 }  // namespace
 }  // namespace mayfly

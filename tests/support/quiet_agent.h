@@ -58,6 +58,8 @@ class QuietAgent : public Agent {
     return std::make_unique<Nothing>();
   }
   Status write(const Incarnation&, const std::string&, std::optional<std::uint32_t>, Source&) override { return {}; }
+  Status set_mode(const Incarnation&, const std::string&, std::uint32_t) override { return {}; }
+  Status link(const Incarnation&, const std::string&, const std::string&) override { return {}; }
   Status mkdir(const Incarnation&, const std::string&, bool) override { return {}; }
   Status move(const Incarnation&, const std::string&, const std::string&) override { return {}; }
   Status remove(const Incarnation&, const std::string&, bool) override { return {}; }

@@ -34,7 +34,8 @@ struct Server {
         activity(o.store, o.clock, installation),
         sandboxes(o.store, deletion, waiting, o.random, o.clock, installation),
         archiver(o.store, o.driver, o.blobs, o.reader, o.random, installation),
-        steps(o.store, o.driver, o.blobs, archiver, o.random, installation),
+        images(o.store, o.images, deletion, o.random, installation),
+        steps(o.store, o.driver, o.blobs, archiver, o.random, installation, images),
         transitions(o.store, o.driver, o.blobs, o.random, installation),
         worker(o.store, steps, transitions, locks, o.random, installation),
         deadlines(o.store, activity, deletion, o.random, o.clock, installation),
@@ -42,7 +43,6 @@ struct Server {
         archives(o.store, o.blobs, o.reader, deletion, o.random, installation),
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
-        images(o.store, o.images),
         volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
         disk_watch(o.store, o.driver, locks, o.random, installation) {
     o.store.on_commit([this](const Wakes& wakes) {
@@ -58,6 +58,7 @@ struct Server {
   ActivityLog activity;
   Sandboxes sandboxes;
   Archiver archiver;
+  ImageCatalog images;
   Steps steps;
   Transitions transitions;
   Worker worker;
@@ -66,7 +67,6 @@ struct Server {
   Archives archives;
   Cleanups cleanups;
   StaleSweep stale;
-  ImageCatalog images;
   Volumes volumes;
   DiskWatch disk_watch;
 };
@@ -75,10 +75,20 @@ struct Server {
 class FakeImages : public Images {
  public:
   Result<Image> builtin_busybox() override { return files[builtin.digest] = builtin; }
-  Result<Image> import(const std::string& path) override {
+  Result<std::unique_ptr<ImageDraft>> unpack(const std::string& path) override {
     const auto found = at_path.find(path);
     if (found == at_path.end()) return fail(Code::not_found, "no image at " + path);
-    return files[found->second.digest] = found->second;
+    return std::make_unique<Draft>(*this, found->second);
+  }
+  Result<std::unique_ptr<ImageDraft>> unpack(Source& tar) override {
+    std::array<char, 256> room;
+    return unpack(std::string(room.data(), TRY(tar.read(room))));   // it says where it comes from
+  }
+  Result<std::unique_ptr<ImageDraft>> build(const ImageRecipe& recipe, const BuildWatch& watch) override {
+    TRY(watch("I: Retrieving base\nI: Configuring base\n"));
+    for (const auto& package : recipe.packages)
+      if (package == "nosuch") return fail(Code::invalid, "E: Couldn't find these debs: nosuch", "package_unknown");
+    return std::make_unique<Draft>(*this, built);
   }
   Result<std::vector<Image>> list() override {
     if (broken) return fail(Code::invalid, "an image folder is broken");
@@ -86,14 +96,29 @@ class FakeImages : public Images {
     for (const auto& [digest, image] : files) all.push_back(image);
     return all;
   }
+  Result<bool> has(const std::string& digest) override { return files.contains(digest); }
   Status remove(const std::string& digest) override {
+    if (stuck) return fail(Code::busy, "the files of " + digest + " are in use");
     files.erase(digest);
     return {};
   }
+  Status clear_unfinished() override { return {}; }
+
+  class Draft : public ImageDraft {
+   public:
+    Draft(FakeImages& of, Image image) : of_(of), image_(std::move(image)) {}
+    Result<Image> keep() override { return of_.files[image_.digest] = image_; }
+
+   private:
+    FakeImages& of_;
+    Image image_;
+  };
 
   Image builtin{"sha256:busybox", 1, {}, "/"};
   std::map<std::string, Image> at_path, files;
+  Image built{"sha256:built", 200, {}, "/"};
   bool broken = false;
+  bool stuck = false;      // no files can be removed
 };
 
 }  // namespace mayfly

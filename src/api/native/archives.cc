@@ -3,6 +3,7 @@
 #include "api/native/lifetime_fields.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"
+#include "json/bytes.h"
 
 namespace mayfly::api::native {
 
@@ -104,6 +105,21 @@ void verify(Services& services, const Caller& caller, std::shared_ptr<const http
   });
 }
 
+Result<http::Response> restore_path(Services& services, const Caller& caller, const http::Request& request) {
+  json::Reader reader(request.body);
+  PathWish wish{request.param("id"), {}, {}, {}};
+  wish.sandbox = reader.string("sandbox", {.min = 1, .max = 128});
+  wish.path = reader.string("path", {.min = 1, .max = 4096});
+  wish.to = reader.optional_string("to", {.min = 1, .max = 4096}).value_or("");
+  TRY(reader.finish());
+  const auto done = TRY(services.path_restore.restore(caller, wish));
+  return ok({{"to", json::as_text(done.to)},
+             {"files", done.files},
+             {"folders", done.folders},
+             {"links", done.links},
+             {"bytes", done.bytes}});
+}
+
 Result<http::Response> remove(Services& services, const Caller& caller, const http::Request& request) {
   const auto task = TRY(services.archives.remove(caller, request.param("id")));
   auto response = ok({{"id", request.param("id")}, {"cleanup_task_id", task.text}}, 202);
@@ -130,6 +146,7 @@ void add_archive_routes(http::Router& router, Services& services) {
                                            http::Responder respond) {
                 verify(services, caller, std::move(request), std::move(respond));
               })});
+  router.add({"POST", one + "/restore", with(restore_path), 1 << 20, true});
   router.add({"GET", one + "/download", with(download), 1 << 20, true});
   router.add({"GET", one + "/manifest", with(manifest), 1 << 20, true});
   router.add({"GET", one + "/files", with(list_archived), 1 << 20, true});

@@ -7,6 +7,7 @@
 #include "core/cleanup.h"
 #include "core/event.h"
 #include "core/identity.h"
+#include "core/image.h"
 #include "core/sandbox.h"
 #include "core/volume.h"
 

@@ -225,6 +225,17 @@ void AgentClient::connect(const Incarnation& to, int port, std::function<void(Re
   outstanding_->add(std::move(call));
 }
 
+Status AgentClient::set_mode(const Incarnation& to, const std::string& path, std::uint32_t mode) {
+  if (mode > 07777) return fail(Code::invalid, "a mode has no bits beyond 07777");
+  auto fields = request(Operation::mode).text(path).integer(mode);
+  return from_agent(to, read_nothing(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));
+}
+
+Status AgentClient::link(const Incarnation& to, const std::string& path, const std::string& target) {
+  auto fields = request(Operation::link).text(path).text(target);
+  return from_agent(to, read_nothing(TRY(call(to, frame_of(fields), std::nullopt, options_.call_timeout))));
+}
+
 Address AgentClient::address(const Incarnation& to) const { return {socket_path_(to), to_string(to)}; }
 
 Result<Reply> AgentClient::call(const Incarnation& to, const Result<std::string>& request,

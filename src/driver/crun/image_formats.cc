@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/stream.h"
@@ -27,20 +28,32 @@ constexpr int deepest_index = 3;
 // A small step: what a bomb unpacks from one such read is what can be written between two looks at the disk.
 constexpr std::size_t read_step = 16 << 10;
 
-/// A file as a Source that hashes what goes by and stops when the disk is nearly full.
-class GuardedFile : public Source {
+class File : public Source {
  public:
-  GuardedFile(os::Fd file, std::string work, std::int64_t keep_free)
-      : file_(std::move(file)), work_(std::move(work)), keep_free_(keep_free) {}
+  explicit File(os::Fd file) : file_(std::move(file)) {}
+  Result<std::size_t> read(std::span<char> room) override {
+    ssize_t got;
+    while ((got = ::read(file_.get(), room.data(), room.size())) < 0 && errno == EINTR) continue;
+    if (got < 0) return tl::unexpected(errno_error(errno, "read an image"));
+    return static_cast<std::size_t>(got);
+  }
+
+ private:
+  os::Fd file_;
+};
+
+/// Hashes what goes by and stops when the disk is nearly full.
+class Guarded : public Source {
+ public:
+  Guarded(Source& from, std::string work, std::int64_t keep_free)
+      : from_(from), work_(std::move(work)), keep_free_(keep_free) {}
 
   Result<std::size_t> read(std::span<char> room) override {
     if (TRY(os::free_bytes(work_)) < keep_free_)
       return fail(Code::no_space, "unpack an image into " + work_ + ": the disk would be full");
-    ssize_t got;
-    while ((got = ::read(file_.get(), room.data(), std::min(room.size(), read_step))) < 0 && errno == EINTR) continue;
-    if (got < 0) return tl::unexpected(errno_error(errno, "read an image"));
-    hash_.update(room.first(static_cast<std::size_t>(got)));
-    return static_cast<std::size_t>(got);
+    const auto got = TRY(from_.read(room.first(std::min(room.size(), read_step))));
+    hash_.update(room.first(got));
+    return got;
   }
 
   /// Reads what a tar leaves behind its end, too.
@@ -51,11 +64,18 @@ class GuardedFile : public Source {
   }
 
  private:
-  os::Fd file_;
+  Source& from_;
   std::string work_;
   std::int64_t keep_free_;
   os::Sha256 hash_;
 };
+
+/// As images name it.
+std::string host_architecture() {
+  struct utsname host{};
+  const std::string machine = ::uname(&host) == 0 ? host.machine : "x86_64";
+  return machine == "x86_64" ? "amd64" : machine == "aarch64" ? "arm64" : machine;
+}
 
 Result<os::Fd> open_plain(const os::Fd& folder, const std::string& path) {
   auto file = TRY(os::open_in_root(folder.get(), path, O_RDONLY | O_NONBLOCK));
@@ -102,10 +122,10 @@ class Unpacking {
  public:
   Unpacking(std::string work, const ImageLimits& limits) : work_(std::move(work)), limits_(limits) {}
 
-  Result<ImageSettings> from_tar(const std::string& path) {
+  Result<ImageSettings> from_tar(Source& tar) {
     const auto outer = work_ + "/outer";
     TRY(os::make_folders(outer));
-    TRY(apply(TRY(os::open(path, O_RDONLY)), outer, {}));
+    TRY(apply(tar, outer, {}));
     auto settings = TRY(from_folder(outer));
     if (!settings) {  // no description of layers: the tar was the root file system
       if (::rename(outer.c_str(), rootfs().c_str()) != 0)
@@ -124,9 +144,11 @@ class Unpacking {
       return std::optional(TRY(from_index(folder, TRY(read_json(folder, "index.json")), 0)));
     }
     const auto manifest = read_json(folder, "manifest.json");
-    if (!manifest || !manifest->is_array() || manifest->get_array().size() != 1 ||
+    if (!manifest || !manifest->is_array() || manifest->get_array().empty() ||
         !member(manifest->get_array()[0], "Layers"))
       return std::optional<ImageSettings>();
+    if (const auto many = manifest->get_array().size(); many > 1)
+      return fail(Code::invalid, "the archive holds " + std::to_string(many) + " images: save one by itself");
     TRY(os::make_folders(rootfs()));
     return std::optional(TRY(from_docker(folder, manifest->get_array()[0])));
   }
@@ -138,7 +160,7 @@ class Unpacking {
     const auto* layers = member(manifest, "Layers");
     if (!layers->is_array()) return fail(Code::invalid, "manifest.json of the image: Layers is no list");
     for (const auto& layer : layers->get_array())
-      TRY(apply(TRY(open_plain(folder, text_of(&layer))), rootfs(), {}));
+      TRY(apply_file(TRY(open_plain(folder, text_of(&layer))), rootfs(), {}));
     return settings_of(TRY(read_json(folder, text_of(member(manifest, "Config")))));
   }
 
@@ -148,12 +170,12 @@ class Unpacking {
       return fail(Code::invalid, "index of the image: no list of manifests, or nested too deep");
     for (const auto& entry : manifests->get_array()) {
       const auto* platform = member(entry, "platform");
-      const auto machine = platform ? text_of(member(*platform, "architecture")) : "amd64";
-      if (machine != "amd64") continue;
+      if (platform && text_of(member(*platform, "architecture")) != architecture_) continue;
+      if (platform && member(*platform, "os") && text_of(member(*platform, "os")) != "linux") continue;
       const auto document = TRY(blob_json(folder, entry));
       return member(document, "manifests") ? from_index(folder, document, depth + 1) : from_manifest(folder, document);
     }
-    return fail(Code::invalid, "the image has no variant for amd64");
+    return fail(Code::invalid, "the image has no variant for linux/" + architecture_);
   }
 
   Result<ImageSettings> from_manifest(const os::Fd& folder, const json::value& manifest) {
@@ -163,7 +185,7 @@ class Unpacking {
       return fail(Code::invalid, "manifest of the image: no layers or no config");
     for (const auto& layer : layers->get_array()) {
       const auto digest = text_of(member(layer, "digest"));
-      TRY(apply(TRY(open_plain(folder, TRY(blob_path(digest)))), rootfs(), digest));
+      TRY(apply_file(TRY(open_plain(folder, TRY(blob_path(digest)))), rootfs(), digest));
     }
     return settings_of(TRY(blob_json(folder, *config)));
   }
@@ -179,9 +201,14 @@ class Unpacking {
     return read_json(folder, TRY(blob_path(digest)), digest);
   }
 
-  Status apply(os::Fd tar, const std::string& onto, const std::string& digest) {
+  Status apply_file(os::Fd tar, const std::string& onto, const std::string& digest) {
+    File file(std::move(tar));
+    return apply(file, onto, digest);
+  }
+
+  Status apply(Source& tar, const std::string& onto, const std::string& digest) {
     const auto root = TRY(os::open(onto, O_RDONLY | O_DIRECTORY));
-    GuardedFile source(std::move(tar), work_, limits_.keep_free);
+    Guarded source(tar, work_, limits_.keep_free);
     TRY(os::apply_image_layer(source, root.get()));
     if (!digest.empty() && TRY(source.digest()) != digest)
       return fail(Code::invalid, "a layer of the image does not have the digest it is named by (" + digest + ")");
@@ -206,6 +233,7 @@ class Unpacking {
 
   const std::string work_;
   const ImageLimits limits_;
+  const std::string architecture_ = host_architecture();
 };
 
 }  // namespace
@@ -214,10 +242,17 @@ Result<ImageSettings> unpack_image(const std::string& path, const std::string& w
   Unpacking unpacking(work, limits);
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return tl::unexpected(errno_error(errno, "open image " + path));
-  if (!S_ISDIR(info.st_mode)) return unpacking.from_tar(path);
+  if (!S_ISDIR(info.st_mode)) {
+    File file(TRY(os::open(path, O_RDONLY)));
+    return unpacking.from_tar(file);
+  }
   auto settings = TRY(unpacking.from_folder(path));
   if (!settings) return fail(Code::invalid, "folder " + path + " holds no OCI layout");
   return *settings;
+}
+
+Result<ImageSettings> unpack_image(Source& tar, const std::string& work, const ImageLimits& limits) {
+  return Unpacking(work, limits).from_tar(tar);
 }
 
 }  // namespace mayfly::crun

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/stream.h"
 
 namespace mayfly::crun {
 
@@ -25,8 +26,14 @@ struct ImageSettings {
 /// limit.
 Result<ImageSettings> unpack_image(const std::string& path, const std::string& work, const ImageLimits& limits);
 
+/// The same for a tar that arrives.
+Result<ImageSettings> unpack_image(Source& tar, const std::string& work, const ImageLimits& limits);
+
 /// Makes what a container needs to find in its root: mount points that are real folders, and the agent's.
 Status prepare_rootfs(const std::string& rootfs);
+
+/// The folder that programs start in, where the image names one and does not bring it.
+Status ensure_workdir(const std::string& rootfs, const std::string& workdir);
 
 /// The root file system that consists of a static busybox.
 Status make_busybox_rootfs(const std::string& busybox, const std::string& rootfs);

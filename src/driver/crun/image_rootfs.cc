@@ -98,6 +98,23 @@ Status prepare_rootfs(const std::string& rootfs) {
   return {};
 }
 
+Status ensure_workdir(const std::string& rootfs, const std::string& workdir) {
+  const auto root = TRY(os::open(rootfs, O_RDONLY | O_DIRECTORY));
+  auto at = TRY(os::open_in_root(root.get(), ".", O_PATH | O_DIRECTORY));
+  for (std::size_t begin = 1; begin < workdir.size();) {
+    const auto end = std::min(workdir.find('/', begin), workdir.size());
+    const auto part = workdir.substr(begin, end - begin);
+    // ".." is the image's own riddle: what is there is found when a program starts.
+    if (part == "..") return {};
+    if (!part.empty() && ::mkdirat(at.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+      return failed("make the working folder " + workdir + " of the image");
+    // From the root each time, so that a link on the way leads where it leads inside.
+    at = TRY(os::open_in_root(root.get(), workdir.substr(1, end - 1), O_PATH | O_DIRECTORY));
+    begin = end + 1;
+  }
+  return {};
+}
+
 Status make_busybox_rootfs(const std::string& busybox, const std::string& rootfs) {
   const auto program = TRY(os::read_file(busybox));
   os::RunOptions listing;

@@ -45,6 +45,18 @@ class MemoryImageTable : public ImageTable {
   Status remove(const std::string& name) override;
   Result<std::vector<ImageRecord>> list() override;
 
+  Result<ImageContent> content(const ResourceId& id) override;
+  Result<std::optional<ImageContent>> find_content(const std::string& digest) override;
+  Status insert(const ImageContent& content) override;
+  Status update(const ImageContent& content) override;
+  Result<std::vector<ImageContent>> contents() override;
+  Result<std::vector<ImageUse>> uses() override;
+  Result<std::vector<ResourceId>> users(const std::string& digest, std::size_t limit) override;
+  Result<ImageBuild> build(const ResourceId& id) override;
+  Status insert(const ImageBuild& build) override;
+  Status update(const ImageBuild& build) override;
+  Result<std::vector<ImageBuild>> unfinished_builds() override;
+
  private:
   Draft& draft_;
 };

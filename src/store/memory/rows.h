@@ -21,6 +21,8 @@ struct Rows {
   std::map<EventId, Event> events;
   std::map<LayerRef, DeletePermit> permits;
   std::map<std::string, ImageRecord> images;    // by name
+  std::map<ResourceId, ImageContent> image_contents;
+  std::map<ResourceId, ImageBuild> image_builds;
   std::map<ResourceId, Resource> organizations;
   std::map<ResourceId, Workspace> workspaces;
   std::map<UserId, User> users;

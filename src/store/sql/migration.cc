@@ -29,6 +29,9 @@ constexpr Migration known[] = {
     {8,
 #include "store/sql/migrations/0008_quotas.sql"
     },
+    {9,
+#include "store/sql/migrations/0009_images.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {
