@@ -304,6 +304,8 @@ class Session {
       if (!news || !channel_.send_frame(*news)) return false;
     }
     return channel_.send_end().has_value();
+  }
+
   Result<Answer> mode(Reader& fields) {
     const auto path = fields.text(wire::body_limit);
     const auto mode = fields.integer(0, 07777);

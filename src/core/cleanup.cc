@@ -68,7 +68,9 @@ std::optional<Phase> parse_phase(std::string_view text) { return parse<Phase>(te
 
 bool resource_level(Verb verb) { return act_of(verb) == Act::whole; }
 
-Lane lane_of(Verb verb) { return act_of(verb) == Act::archive || verb == Verb::destroy_image ? Lane::slow : Lane::fast; }
+Lane lane_of(Verb verb) {
+  return act_of(verb) == Act::archive || verb == Verb::destroy_image ? Lane::slow : Lane::fast;
+}
 
 Lane lane_of(const Sandbox& sandbox) {
   return awaits_restore(sandbox) && sandbox.resource.state != State::stopping ? Lane::slow : Lane::fast;

@@ -31,6 +31,7 @@ Services services_of_nobody() {
           .people = nobody<People>(),
           .keys = nobody<Keys>(),
           .workspaces = nobody<Workspaces>(),
+          .standby = nobody<Standby>(),
           .volumes = nobody<Volumes>(),
           .builds = nobody<ImageBuilds>(),
           .path_restore = nobody<PathRestore>(),

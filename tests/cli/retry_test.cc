@@ -10,7 +10,8 @@ namespace {
 std::set<std::string> keys_of(FakeServer& server) {
   std::set<std::string> keys;
   for (std::size_t i = 0; i < server.asked().size(); ++i) {
-    const auto* key = server.request(i).header("Idempotency-Key");
+    const auto request = server.request(i);
+    const auto* key = request.header("Idempotency-Key");
     keys.insert(key ? *key : "none");
   }
   return keys;

@@ -110,13 +110,11 @@ class Server {
   /// Deletes everything, stops, and looks for what is left on the host. Called by the fixtures.
   void end();
 
-  const std::string& url() const { return url_; }
   const std::string& data_url() const { return data_url_; }   // of the listener that ports have to themselves
   std::string ca_file;                                        // whom to believe, when it speaks TLS
 
   const std::string& folder() const { return folder_; }
   const std::string& data() const { return data_; }
-  const std::string& url() const { return url_; }
   std::string log() const;
   /// Mounts, cgroups, processes and folders whose name holds `mark`: the uid of a sandbox.
   std::vector<std::string> traces_of(const std::string& mark) const;

@@ -20,7 +20,7 @@ std::string by_tar(const std::string& folder, const std::vector<std::string>& op
   std::vector<std::string> argv{"tar", "-C", folder, "-cf", "-"};
   argv.insert(argv.end(), options.begin(), options.end());
   argv.push_back(".");
-  auto made = run({.argv = argv, .env = {}, .cwd = {}, .input = {}, .in_child = {}, .pass = {}});
+  auto made = run({.argv = argv, .env = {}, .cwd = {}, .input = {}, .watch = {}, .in_child = {}, .pass = {}});
   must(made && made->exit_code == 0, "tar");
   return made->out;
 }

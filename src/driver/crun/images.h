@@ -17,7 +17,7 @@ struct ImageOptions {
   std::int64_t most_bytes = std::int64_t{64} << 30;  // unpacked, as its files say they are
   std::int64_t most_entries = 4'000'000;
   std::int64_t keep_free = std::int64_t{1} << 30;    // an import stops before the disk has less than this left
-  std::string debian_mirror;                      // for builds; empty: the one that the host's apt uses
+  std::string debian_mirror = {};                 // for builds; empty: the one that the host's apt uses
   std::string debian_keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
   int lock_fd = -1;                               // held by every program of a build, for whoever waits for its end
 };
