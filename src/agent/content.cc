@@ -84,6 +84,7 @@ Result<FileWriter> FileWriter::open(const std::string& given, std::optional<std:
   TRY(make_folders(folder, &writer.made_folders_));
   writer.draft_.emplace(TRY(Draft::open(folder, writer.path_)));
   TRY(dress(*writer.draft_, writer.path_, replaces ? &info : nullptr, mode));
+  writer.mode_ = mode;
   return writer;
 }
 
@@ -96,6 +97,9 @@ FileWriter::~FileWriter() {
 Status FileWriter::write(std::string_view bytes) { return draft_->write(bytes.data(), bytes.size()); }
 
 Status FileWriter::commit() {
+  // What the content took away of the mode is given back only where the caller asked for it by name.
+  if (mode_ && (*mode_ & 06000) != 0 && ::fchmod(draft_->file(), *mode_) != 0)
+    return system_error("set the mode of", path_);
   TRY(draft_->commit(leaf_of(path_)));
   made_folders_.clear();
   return {};

@@ -48,6 +48,7 @@ class FileWriter {
   FileWriter() = default;
 
   std::optional<Draft> draft_;
+  std::optional<std::uint32_t> mode_;  // that was asked for
   std::string path_;
   std::vector<std::string> made_folders_;
 };

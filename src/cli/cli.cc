@@ -434,6 +434,14 @@ void Tree::keys() {
       ->take_all();
   create->add_option("--ttl", p.ttl, "it expires after this long")->type_name("D");
   create->add_option("--expires-at", p.expires_at, "it expires at that time")->type_name("TIME");
+  const auto rate = [&p](CLI::App* app) {
+    return app->add_option("--rate", p.rate, "calls a second, or CALLS/BURST; none: as all others")->type_name("N[/B]");
+  };
+  rate(create);
+  auto* change = add(key, "set", "change how often a key may call",
+                     [&l](Session& s) { return set_key(s, l.subject, l.people); });
+  needs(change, "KEY");
+  rate(change)->required();
   needs(add(key, "rm", "revoke a key", [&l](Session& s) { return revoke_key(s, l.subject); }), "KEY");
 }
 
@@ -455,6 +463,13 @@ void Tree::workspaces() {
   needs(set, "WORKSPACE");
   set->add_option("--slug", p.slug, "call it so from now on");
   always(set);
+  set->add_option("--quota", p.quota, "sandboxes, cpus, memory_mb, disk_mb or archive_bytes=NUMBER or none; repeatable")
+      ->expected(1)
+      ->take_all()
+      ->type_name("NAME=N");
+  needs(add(workspace, "get", "show a workspace, its quota and what it uses",
+            [&l](Session& s) { return get_workspace(s, l.subject); }),
+        "WORKSPACE");
   auto* members =
       add(workspace, "members", "list its members", [&l](Session& s) { return list_members(s, l.subject, l.people); });
   needs(members, "WORKSPACE");

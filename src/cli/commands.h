@@ -97,8 +97,8 @@ struct RestoreOptions {
 
 /// Of users, keys and workspaces; an empty one was not given.
 struct PeopleOptions {
-  std::string name, role, user, workspace, ttl, expires_at, slug, always_archive, active;
-  std::vector<std::string> workspaces, scopes;
+  std::string name, role, user, workspace, ttl, expires_at, slug, always_archive, active, rate;
+  std::vector<std::string> workspaces, scopes, quota;
   bool all = false;
 };
 
@@ -165,11 +165,13 @@ Result<int> set_user(Session& session, const std::string& user, const PeopleOpti
 Result<int> remove_user(Session& session, const std::string& user);
 Result<int> list_keys(Session& session, const PeopleOptions& options);
 Result<int> create_key(Session& session, const PeopleOptions& options);
+Result<int> set_key(Session& session, const std::string& key, const PeopleOptions& options);
 Result<int> revoke_key(Session& session, const std::string& key);
 
 // commands_workspace.cc
 Result<int> list_workspaces(Session& session, const PeopleOptions& options);
 Result<int> create_workspace(Session& session, const PeopleOptions& options);
+Result<int> get_workspace(Session& session, const std::string& workspace);
 Result<int> set_workspace(Session& session, const std::string& workspace, const PeopleOptions& options);
 Result<int> list_members(Session& session, const std::string& workspace, const PeopleOptions& options);
 Result<int> put_member(Session& session, const std::string& workspace, const std::string& user,

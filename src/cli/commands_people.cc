@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -94,6 +96,26 @@ Result<int> list_keys(Session& session, const PeopleOptions& options) {
   return exit_ok;
 }
 
+namespace {
+
+/// "20" or "20/40": so many calls a second, and at once; "none": no limit of its own.
+Result<json::value> rate_of(const std::string& text) {
+  if (text == "none") return json::value();
+  const auto slash = text.find('/');
+  const auto number = [&](const std::string& part, double& into) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), into);
+    return error == std::errc() && end == part.data() + part.size();
+  };
+  double rate = 0, burst = 0;
+  if (!number(text.substr(0, slash), rate) || (slash != std::string::npos && !number(text.substr(slash + 1), burst)))
+    return fail(Code::invalid, "--rate wants CALLS-A-SECOND, CALLS-A-SECOND/BURST or none; got \"" + text + "\"");
+  json::object limit = {{"requests_per_second", rate}};
+  if (slash != std::string::npos) limit["burst"] = burst;
+  return json::value(std::move(limit));
+}
+
+}  // namespace
+
 Result<int> create_key(Session& session, const PeopleOptions& options) {
   json::object body = {{"name", options.name}};
   if (!options.user.empty()) body["user"] = options.user;
@@ -103,10 +125,18 @@ Result<int> create_key(Session& session, const PeopleOptions& options) {
   if (!options.scopes.empty()) body["scopes"] = list_of(options.scopes);
   if (!options.ttl.empty()) body["ttl_seconds"] = TRY(seconds_of("--ttl", options.ttl));
   if (!options.expires_at.empty()) body["expires_at"] = options.expires_at;
+  if (!options.rate.empty()) body["rate_limit"] = TRY(rate_of(options.rate));
   const auto answer = TRY(session.api.send("make key " + options.name, "POST", keys_path, body));
   // Alone on stdout, so that it can go into a file that --key-file reads.
   show(session, answer, text_at(answer.body, "secret") + "\n");
   if (!session.json) note(session, "made " + text_at(answer.body, "id") + "; its secret is not shown again");
+  return exit_ok;
+}
+
+Result<int> set_key(Session& session, const std::string& key, const PeopleOptions& options) {
+  const json::object body = {{"rate_limit", TRY(rate_of(options.rate))}};
+  const auto answer = TRY(session.api.send("change key " + key, "PATCH", path_to(keys_path, {key}), body));
+  show(session, answer, text_at(answer.body, "id") + "  rate " + options.rate + "\n");
   return exit_ok;
 }
 

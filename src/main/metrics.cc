@@ -97,6 +97,8 @@ std::string Engine::metrics() const {
   out.value("mayfly_work_total", worker_->counters.zombies.load(), "result=\"zombie\"");
   out.family("mayfly_archived_bytes_total", "counter", "Compressed bytes of archives that were verified.");
   out.value("mayfly_archived_bytes_total", archiver_->bytes_archived.load());
+  out.family("mayfly_freed_bytes_total", "counter", "Bytes of files of sandboxes and volumes that were destroyed.");
+  out.value("mayfly_freed_bytes_total", driver_->bytes_freed.load());
   add_driver(out, *measured_);
 
   const auto store = store_->stats();

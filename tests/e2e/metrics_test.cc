@@ -38,6 +38,7 @@ TEST_F(Metrics, AnswerWhatLivesWhatItCostAndWhoAsked) {
   EXPECT_EQ(sample("mayfly_expiry_lateness_seconds_count"), 1);
   EXPECT_EQ(sample("mayfly_expiry_lateness_seconds_bucket{le=\"+Inf\"}"), 1);
   EXPECT_GT(sample("mayfly_archived_bytes_total").value_or(0), 0);
+  EXPECT_GT(sample("mayfly_freed_bytes_total").value_or(0), 0);
   EXPECT_EQ(sample("mayfly_sandboxes{state=\"running\"}"), std::nullopt);
 }
 

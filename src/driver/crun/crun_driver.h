@@ -64,6 +64,9 @@ class CrunDriver : public Driver {
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;
 
+  /// Of layers whose files were unlinked in this life.
+  std::atomic<std::uint64_t> bytes_freed{0};
+
   /// To be called when a start is about to be asked for, on a thread that may wait.
   void expect_start();
 

@@ -99,7 +99,13 @@ Status CrunDriver::erase(const LayerRef& layer) {
   const auto name = trash_name(layer);
   FAILPOINT("crun.erase.before");
   for (const auto& entry : TRY(os::list_folder(layout_.trash()))) {
-    if (entry.substr(0, entry.find('.')) == name) TRY(os::remove_tree(layout_.trash() + "/" + entry));
+    if (entry.substr(0, entry.find('.')) == name) {
+      const auto path = layout_.trash() + "/" + entry;
+      const auto folder = os::open(path, O_RDONLY | O_DIRECTORY);
+      const auto bytes = folder ? os::disk_usage(folder->get()).value_or(0) : 0;
+      TRY(os::remove_tree(path));
+      bytes_freed += static_cast<std::uint64_t>(bytes);
+    }
     FAILPOINT("crun.erase.after_entry");
   }
   return os::sync_folder(layout_.trash());
