@@ -175,9 +175,12 @@ void Server::delete_now(const std::string& id) {
 }
 
 void Server::delete_all() {
-  const auto rows = api_->get("/v1/sandboxes?limit=200").items();
-  for (const auto& row : rows) api_->remove(Api::of(std::string(row.at("id").as_string())) + "?archive=false");
-  for (const auto& row : rows) delete_now(std::string(row.at("id").as_string()));
+  for (int page = 0; page < 100; ++page) {
+    const auto rows = api_->get("/v1/sandboxes?limit=200").items();
+    if (rows.empty()) break;
+    for (const auto& row : rows) api_->remove(Api::of(std::string(row.at("id").as_string())) + "?archive=false");
+    for (const auto& row : rows) delete_now(std::string(row.at("id").as_string()));
+  }
   for (const auto& row : api_->get("/v1/volumes?limit=200").items()) {
     if (row.at("expires_at").is_string()) continue;   // of no record: what becomes of it is the test's
     const auto task = api_->remove("/v1/volumes/" + std::string(row.at("id").as_string()) + "?archive=false");
