@@ -11,7 +11,7 @@ usage() {
 ./do demo            the main job on real sandboxes, every step checked
 ./do test            everything that must pass: code rules, unit, conformance, real sandboxes, simulation, kill -9
 ./do test asan|tsan  the same programs under sanitizers
-./do bench           figures beside raw crun and tar, as ratios
+./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile
 ./do lint            formatting, static analysis and code rules
 TEXT
 }

@@ -310,29 +310,34 @@ void hostile_load(const Server& server) {
 int main(int argc, char** argv) {
   using namespace mayfly::bench;
   const std::string bin = argc > 1 ? argv[1] : ".";
+  const auto wanted = [&](std::string_view part) {
+    for (int i = 2; i < argc; ++i)
+      if (argv[i] == part) return true;
+    return argc <= 2;
+  };
   fmt::print("{} rounds each, ours and theirs in turn, over HTTP on loopback; medians\n", rounds);
-  {
+  if (wanted("life")) {
     const Server server(bin);
     at_rest(server);
     life_of_one(server);
   }
-  {
+  if (wanted("archive")) {
     const Server server(bin);
     archive_speed(server);
   }
-  {
+  if (wanted("idle")) {
     const Server server(bin);
     many_idle(server);
   }
-  {
+  if (wanted("pool")) {
     const Server pooled(bin, "[pool]\nbusybox = 4\n"), plain(bin);
     claims(pooled, plain);
   }
-  {
+  if (wanted("asleep")) {
     const Server server(bin);
     many_asleep(server);
   }
-  {
+  if (wanted("hostile")) {
     const Server server(bin);
     hostile_load(server);
   }

@@ -16,6 +16,8 @@ namespace {
 constexpr Duration house_period = 1s;
 constexpr int clock_every = 5;
 constexpr Duration pool_period = 10s;
+// Whoever has just taken one is about to use it: the next one is not started beside their first command.
+constexpr auto pool_pause = std::chrono::milliseconds(25);
 constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 constexpr int forget_every = 10;
@@ -329,7 +331,9 @@ void Engine::keep_pool() {
   do {
     if (const auto done = pool_->run_once(); !done)
       log::error("the pool was not filled", {{"error", done.error().message}});
-  } while (pool_bell_.wait(pool_period));
+    if (!pool_bell_.wait(pool_period)) return;
+    std::this_thread::sleep_for(pool_pause);
+  } while (!stopping_);
 }
 
 void Engine::watch_sleepers() {
