@@ -39,7 +39,7 @@ class CrunNetworkTest : public CrunWorld {
  protected:
   void SetUp() override {
     CrunWorld::SetUp();
-    forwarded_ = os::read_file(forwarding, 16).value();
+    forwarded_ = os::read_file(forwarding, 16).value().substr(0, 1);
     before_ = networks();
     shell("echo 1 > " + std::string(forwarding) + "; ip netns add " + outside_ + "; ip link add " + link_ +
           " type veth peer name up0 netns " + outside_ + "; ip addr add " + host_end + "/24 dev " + link_ +
@@ -57,6 +57,7 @@ class CrunNetworkTest : public CrunWorld {
     }
     shell("ip netns del " + outside_ + "; ip link del " + link_ + " 2>/dev/null || true; echo " + forwarded_ + " > " +
           forwarding);
+    EXPECT_EQ(os::read_file(forwarding, 16).value().substr(0, 1), forwarded_);
     EXPECT_EQ(networks(), before_);
     CrunWorld::TearDown();
   }
