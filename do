@@ -53,6 +53,7 @@ test_all() {
   build "$preset" | tail -n 3
   # Real sandboxes are slow under a sanitizer's eyes, not wrong: the same tests, more patience.
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
+  export GTEST_BRIEF=1   # what failed, not what passed
   export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 2000 || echo 200)}
   ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 "${@:2}"
 }

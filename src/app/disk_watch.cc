@@ -9,7 +9,7 @@ constexpr std::size_t page_size = 512;
 }
 
 Status DiskWatch::run_once() {
-  std::map<ResourceId, std::int64_t> still_there;
+  std::map<ResourceId, Seen> still_there;
   std::map<ResourceId, std::vector<Sandbox>> writers;   // that have run since the last look, by volume
   Status trouble;
   for (std::string after;;) {
@@ -17,36 +17,47 @@ Status DiskWatch::run_once() {
     for (const auto& sandbox : page) {
       after = sandbox.resource.id.text;
       if (sandbox.resource.state != State::running) continue;
-      const auto seen = cpu_seen_[sandbox.resource.id];
-      if (const auto looked = look_at(sandbox); !looked) trouble = looked;
-      still_there[sandbox.resource.id] = cpu_seen_[sandbox.resource.id];
-      if (cpu_seen_[sandbox.resource.id] == seen) continue;  // who has not run has not written
+      auto& seen = seen_[sandbox.resource.id];
+      const auto before = seen.cpu_us;
+      if (!sleeps_since_the_last_look(sandbox.resource.id))
+        if (const auto looked = look_at(sandbox); !looked) trouble = looked;
+      still_there[sandbox.resource.id] = seen;
+      if (seen.cpu_us == before) continue;  // who has not run has not written
       for (const auto& mount : sandbox.mounts)
         if (!mount.read_only) writers[mount.volume].push_back(sandbox);
     }
     if (page.size() < page_size) break;
   }
-  cpu_seen_ = std::move(still_there);
+  seen_ = std::move(still_there);
   for (const auto& [volume, sandboxes] : writers) {
     const auto looked = look_at(volume, sandboxes);
     if (looked) continue;
     trouble = looked;
-    for (const auto& sandbox : sandboxes) cpu_seen_.erase(sandbox.resource.id);  // it is looked at again
+    for (const auto& sandbox : sandboxes) seen_.erase(sandbox.resource.id);  // it is looked at again
   }
   return trouble;
 }
 
+bool DiskWatch::sleeps_since_the_last_look(const ResourceId& id) const {
+  const auto nap = asleep_since_(id);
+  return nap && seen_.at(id).nap == nap;
+}
+
 Status DiskWatch::look_at(const Sandbox& sandbox) {
   const auto incarnation = incarnation_of(sandbox, installation_);
+  const auto nap = asleep_since_(sandbox.resource.id);
   const auto cpu = driver_.cpu_time(incarnation);
   if (!cpu) return {};
-  auto& seen = cpu_seen_[sandbox.resource.id];
-  if (seen == *cpu) return {};
+  auto& seen = seen_[sandbox.resource.id];
+  if (seen.cpu_us == *cpu) {
+    seen.nap = nap;
+    return {};
+  }
   const auto usage = driver_.usage(incarnation, sandbox.layer);
   const auto limit = sandbox.spec.resources.disk_mb << 20;
   if (!usage) return {};
   if (usage->disk_bytes <= limit) {
-    seen = *cpu;  // only now: what could not be measured, or whose stop is not written, is looked at again
+    seen = {*cpu, nap};  // only now: what could not be measured, or whose stop is not written, is looked at again
     return {};
   }
   return stop(sandbox, "disk_limit", "sandbox.disk_limit",

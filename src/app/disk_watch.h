@@ -1,9 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 
 #include "app/sandboxes.h"
-#include "app/uid_locks.h"
 #include "ports/driver.h"
 
 namespace mayfly {
@@ -13,12 +14,22 @@ namespace mayfly {
 /// it.
 class DiskWatch {
  public:
-  DiskWatch(Store& store, Driver& driver, UidLocks& locks, Random& random, const Installation& installation)
-      : store_(store), driver_(driver), locks_(locks), random_(random), installation_(installation) {}
+  /// Since when a sandbox sleeps; nothing: it is awake, or that is not known.
+  using AsleepSince = std::function<std::optional<Time>(const ResourceId&)>;
+
+  DiskWatch(Store& store, Driver& driver, Random& random, const Installation& installation, AsleepSince asleep_since)
+      : store_(store), driver_(driver), random_(random), installation_(installation),
+        asleep_since_(std::move(asleep_since)) {}
 
   Status run_once();
 
  private:
+  struct Seen {
+    std::int64_t cpu_us = 0;
+    std::optional<Time> nap;   // the one it was looked at in: until it wakes there is nothing to see
+  };
+
+  bool sleeps_since_the_last_look(const ResourceId& id) const;
   Status look_at(const Sandbox& sandbox);
   Status look_at(const ResourceId& volume, const std::vector<Sandbox>& writers);
   Status stop(const Sandbox& sandbox, const std::string& reason, const std::string& event,
@@ -26,10 +37,10 @@ class DiskWatch {
 
   Store& store_;
   Driver& driver_;
-  UidLocks& locks_;
   Random& random_;
   const Installation& installation_;
-  std::map<ResourceId, std::int64_t> cpu_seen_;
+  const AsleepSince asleep_since_;
+  std::map<ResourceId, Seen> seen_;
 };
 
 }  // namespace mayfly

@@ -1,7 +1,6 @@
 #include "app/standby.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "app/deletion.h"
 #include "base/failpoint.h"
@@ -12,15 +11,15 @@ namespace {
 
 constexpr std::size_t page_size = 512;
 // An effect of a worker on a sandbox that still runs: a pause that has just been asked for, at most.
-constexpr auto lock_patience = std::chrono::seconds(10);
+constexpr Duration lock_patience = 10s;
 // After an agent that did not answer, or a group that would not freeze.
 constexpr Duration after_trouble = 60s;
 
 ResourceId id_of(const Uuid& uid) { return {"sbx_" + hex(uid)}; }
 
 /// The turn of a uid until it is dropped; nothing when somebody else has it.
-std::shared_ptr<void> turn(UidLocks& locks, const Uuid& uid) {
-  if (!locks.try_lock(uid)) return nullptr;
+std::shared_ptr<void> turn(UidLocks& locks, const Uuid& uid, Duration patience = {}) {
+  if (!locks.try_lock(uid, patience)) return nullptr;
   return {&locks, [&locks, uid](void*) { locks.unlock(uid); }};
 }
 
@@ -115,12 +114,7 @@ Result<std::shared_ptr<void>> Standby::awake(const Incarnation& to) {
 
 /// While the row says it runs and nobody else is at it: a thaw must not undo a pause.
 Status Standby::thaw(const Incarnation& to) {
-  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
-  auto mine = turn(locks_, to.uid);
-  while (!mine && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    mine = turn(locks_, to.uid);
-  }
+  const auto mine = turn(locks_, to.uid, lock_patience);
   if (!TRY(still_runs(to)))
     return fail(Code::conflict, "sandbox " + id_of(to.uid).text + " was stopped, paused or deleted meanwhile",
                 "state_changed");
@@ -210,11 +204,12 @@ Result<Standby::Power> Standby::try_to_sleep(const Incarnation& to, Power before
   return Power::asleep;
 }
 
-bool Standby::asleep(const ResourceId& id) const {
+std::optional<Time> Standby::asleep_since(const ResourceId& id) const {
   const auto uid = uuid_in(id.text);
   const std::lock_guard guard(mutex_);
   const auto found = uid ? entries_.find(*uid) : entries_.end();
-  return found != entries_.end() && found->second.power == Power::asleep;
+  if (found == entries_.end() || found->second.power != Power::asleep) return std::nullopt;
+  return found->second.quiet_since;
 }
 
 std::size_t Standby::count_asleep() const {

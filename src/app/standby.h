@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "app/installation.h"
@@ -34,7 +35,9 @@ class Standby {
   /// The same where it costs no wait; else nothing.
   std::shared_ptr<void> awake_already(const Incarnation& to);
 
-  bool asleep(const ResourceId& id) const;
+  bool asleep(const ResourceId& id) const { return asleep_since(id).has_value(); }
+  /// Nothing: it is awake, or that is not known.
+  std::optional<Time> asleep_since(const ResourceId& id) const;
   std::size_t count_asleep() const;
 
   /// Puts to sleep what has been quiet for long enough. To be called about once a second.

@@ -170,7 +170,8 @@ void Engine::wire() {
   deadlines_ = std::make_unique<Deadlines>(*store_, *activity_, *deletion_, random_, clock_, installation_);
   reconciler_ = std::make_unique<Reconciler>(*store_, *measured_, *blobs_, *images_, *deletion_, locks_, random_,
                                              installation_);
-  disk_watch_ = std::make_unique<DiskWatch>(*store_, *measured_, locks_, random_, installation_);
+  disk_watch_ = std::make_unique<DiskWatch>(*store_, *measured_, random_, installation_,
+                                            [this](const ResourceId& id) { return standby_->asleep_since(id); });
   archives_ = std::make_unique<Archives>(*store_, *blobs_, reader_, *deletion_, random_, installation_);
   archives_->post = [this](std::function<void()> work) { executor_->post(std::move(work)); };
   path_restore_ = std::make_unique<PathRestore>(*archives_, *execution_);

@@ -40,6 +40,25 @@ TEST(DiskWatch, MeasuresOnlyWhatHasRunSinceTheLastLook) {
   EXPECT_EQ(world.driver.count("usage"), 3);
 }
 
+TEST(DiskWatch, LooksAtSleepersOnceUntilTheyHaveBeenAwake) {
+  World world;
+  const auto sandbox = world.a_running_sandbox();
+  const auto uid = uid_of(sandbox.resource.id);
+  world.driver.cpu[uid] = 1000;
+  world->naps[sandbox.resource.id] = world.clock.now();
+  must(world->disk_watch.run_once());
+  EXPECT_EQ(world.driver.count("usage"), 1) << "what it did before it fell asleep";
+
+  world.driver.cpu[uid] = 2000;   // which cannot be, so that a look would be seen
+  must(world->disk_watch.run_once());
+  EXPECT_EQ(world.driver.count("usage"), 1);
+
+  world.let_pass(1s);
+  world->naps[sandbox.resource.id] = world.clock.now();
+  must(world->disk_watch.run_once());
+  EXPECT_EQ(world.driver.count("usage"), 2) << "it has been awake in between";
+}
+
 TEST(DiskWatch, LooksAgainAtWhatCouldNotBeMeasuredOrWritten) {
   World world;
   const auto sandbox = world.a_running_sandbox();

@@ -65,7 +65,7 @@ class Sleepers : public ::testing::Test {
 
 TEST_F(Sleepers, AClaimIsTheCallersInEverything) {
   ASSERT_TRUE(server.start());
-  ASSERT_TRUE(pool_is_full());
+  ASSERT_TRUE(pool_is_full()) << server.log();
   EXPECT_TRUE(server.api().get("/v1/sandboxes").items().empty());
   const auto made = server.api().create({{"name", "mine"},
                                          {"env", json::object{{"WORD", "given"}}},
@@ -87,9 +87,9 @@ TEST_F(Sleepers, AClaimIsTheCallersInEverything) {
 
 TEST_F(Sleepers, AStoppedServerAdoptsItsPoolAndASmallerOneDeletesTheRest) {
   ASSERT_TRUE(server.start());
-  ASSERT_TRUE(pool_is_full());
+  ASSERT_TRUE(pool_is_full()) << server.log();
   server.restart();
-  ASSERT_TRUE(pool_is_full());
+  ASSERT_TRUE(pool_is_full()) << server.log();
   EXPECT_TRUE(server.clean()) << server.doctor();
   server.configure("[pool]\nbusybox = 0\n");
   server.restart();
@@ -168,7 +168,7 @@ TEST_P(KilledSleepers, LoseAndDoubleNothing) {
   const auto again = server.api().create({{"name", "mine"}});
   const bool committed = !id.empty() || place == "create_sandbox.after_commit";
   EXPECT_EQ(again.status, committed ? 409 : 201) << again;
-  EXPECT_TRUE(pool_is_full());
+  EXPECT_TRUE(pool_is_full()) << server.log();
 }
 
 INSTANTIATE_TEST_SUITE_P(At, KilledSleepers,
@@ -209,9 +209,9 @@ TEST_F(Sleepers, ManyKillsLoseAndDoubleNone) {
   ASSERT_TRUE(server.start());
   EXPECT_TRUE(comes_true([&] { return server.clean(); }, 2s)) << server.doctor();
   for (const auto& id : promised) EXPECT_EQ(server.api().output(id, "echo here"), "here\n") << id;
-  ASSERT_TRUE(pool_is_full());
+  ASSERT_TRUE(pool_is_full()) << server.log();
   server.delete_all();
-  ASSERT_TRUE(pool_is_full());
+  ASSERT_TRUE(pool_is_full()) << server.log();
   EXPECT_TRUE(comes_true([&] { return runs() == pool_size; })) << "nothing runs but the pool";
 }
 

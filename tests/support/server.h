@@ -44,7 +44,10 @@ struct Server {
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
-        disk_watch(o.store, o.driver, locks, o.random, installation) {
+        disk_watch(o.store, o.driver, o.random, installation, [this](const ResourceId& id) {
+          const auto found = naps.find(id);
+          return found == naps.end() ? std::nullopt : std::optional(found->second);
+        }) {
     o.store.on_commit([this](const Wakes& wakes) {
       if (wakes.deadline) deadlines.notice(*wakes.deadline);
       if (!wakes.settled.empty()) waiting.settled(wakes.settled);
@@ -68,6 +71,7 @@ struct Server {
   Cleanups cleanups;
   StaleSweep stale;
   Volumes volumes;
+  std::map<ResourceId, Time> naps;   // who sleeps, and since when
   DiskWatch disk_watch;
 };
 
