@@ -277,6 +277,8 @@ void Tree::cleanups() {
   stale->add_option("--state", l.stale.state, "only those in that state");
   stale->add_flag("--apply", l.stale.apply, "delete them");
   stale->add_flag("--no-archive", l.stale.no_archive, "let their files go unarchived");
+  stale->add_flag("--wait", l.stale.wait, "wait until nothing is left of them");
+  stale->add_option("--timeout", l.stale.timeout, "how long to wait")->capture_default_str()->type_name("D");
 
   auto* events =
       add(&app_, "events", "what happened, the newest first", [&l](Session& s) { return list_events(s, l.list); });

@@ -76,7 +76,8 @@ struct VolumeOptions {
 struct StaleOptions {
   std::string inactive, image, state;
   std::vector<std::string> labels;
-  bool apply = false, no_archive = false;
+  bool apply = false, no_archive = false, wait = false;
+  std::string timeout = "10m";
 };
 
 struct ArchiveOptions {
@@ -188,5 +189,7 @@ void show_list(Session& session, const ApiClient::Items& items, const std::strin
 void note(Session& session, const std::string& text);
 /// Follows a cleanup task to its end: how it ended, or reason `waited`.
 Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration patience);
+/// All of them, within `patience` together; each that does not get there is told of, and the first is the exit code.
+int wait_for_cleanups(Session& session, const std::vector<std::string>& tasks, Duration patience);
 
 }  // namespace mayfly::cli

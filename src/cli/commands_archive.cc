@@ -145,8 +145,10 @@ Result<int> list_archive_files(Session& session, const std::string& archive, con
 }
 
 Result<int> verify_archive(Session& session, const std::string& archive) {
-  const auto answer = TRY(session.api.send("verify archive " + archive, "POST",
-                                           path_to(archives_path, {archive, "verify"}), {}, no_timeout));
+  const auto what = "verify archive " + archive;
+  const auto answer = TRY(with_progress(session, what, [&] {
+    return session.api.send(what, "POST", path_to(archives_path, {archive, "verify"}), {}, no_timeout);
+  }));
   const bool intact = flag_at(answer.body, "intact");
   show(session, answer, archive + (intact ? "  intact  " + bytes(number_at(answer.body, "stored_bytes"))
                                           : "  DAMAGED  " + text_at(answer.body, "verify_error")) + "\n");
@@ -192,13 +194,11 @@ Result<int> restore_path(Session& session, const RestoreOptions& options) {
   json::object body = {{"sandbox", options.into}, {"path", options.path}};
   if (!options.to.empty()) body["to"] = options.to;
   const auto what = "restore " + options.path + " of archive " + options.archive;
-  const auto answer = [&] {
-    const Progress progress(session, what);
+  const auto answer = TRY(with_progress(session, what, [&] {
     return session.api.send(what, "POST", path_to(archives_path, {options.archive, "restore"}), body, no_timeout);
-  }();
-  if (!answer) return tl::unexpected(answer.error());
-  const auto& done = answer->body;
-  show(session, *answer,
+  }));
+  const auto& done = answer.body;
+  show(session, answer,
        text_at(done, "to") + "  " + text_at(done, "files") + " files (" + bytes(number_at(done, "bytes")) + "), " +
            text_at(done, "folders") + " folders, " + text_at(done, "links") + " links\n");
   return exit_ok;

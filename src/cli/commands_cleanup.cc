@@ -1,6 +1,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/progress.h"
 #include "cli/sandbox_body.h"
 #include "cli/table.h"
 #include "cli/tree.h"
@@ -119,13 +120,21 @@ Result<int> sweep_stale(Session& session, const StaleOptions& options) {
   if (!options.labels.empty()) body["labels"] = TRY(map_of("--label", options.labels));
   if (!options.image.empty()) body["image"] = options.image;
   if (!options.state.empty()) body["state"] = options.state;
-  const auto answer = TRY(session.api.send("sweep stale sandboxes", "POST", "/v1/cleanup/stale", body, sweep_timeout));
+  const auto patience = *from_seconds(TRY(seconds_of("--timeout", options.timeout)));
+  const auto answer = TRY(with_progress(session, "sweep", [&] {
+    return session.api.send("sweep stale sandboxes", "POST", "/v1/cleanup/stale", body, sweep_timeout);
+  }));
   const auto& items = array_at(answer.body, "items");
   show(session, answer, items.empty() ? "" : stale_table(items, session.out.paper()));
   if (!session.json) note(session, stale_summary(answer.body));
-  for (const auto& item : items)
-    if (!text_at(item.as_object(), "error").empty()) return exit_failed;
-  return exit_ok;
+  bool refused = false;
+  std::vector<std::string> tasks;
+  for (const auto& item : items) {
+    refused = refused || !text_at(item.as_object(), "error").empty();
+    if (const auto task = text_at(item.as_object(), "cleanup_task_id"); !task.empty()) tasks.push_back(task);
+  }
+  const int ended = options.wait ? wait_for_cleanups(session, tasks, patience) : exit_ok;
+  return refused ? exit_failed : ended;
 }
 
 Result<int> list_events(Session& session, const ListOptions& options) {

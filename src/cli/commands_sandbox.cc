@@ -3,6 +3,7 @@
 #include "cli/duration.h"
 #include "cli/exit_code.h"
 #include "cli/failure.h"
+#include "cli/progress.h"
 #include "cli/sandbox_body.h"
 #include "cli/table.h"
 
@@ -108,7 +109,8 @@ Result<int> create(Session& session, const CreateOptions& options) {
   const auto what = "create a sandbox of " + (!options.image.empty()          ? options.image
                                               : !options.restore_from.empty() ? "archive " + options.restore_from
                                                                               : "the default image");
-  const auto answer = TRY(session.api.send(what, "POST", path, body, move_timeout));
+  const auto answer =
+      TRY(with_progress(session, what, [&] { return session.api.send(what, "POST", path, body, move_timeout); }));
   show(session, answer, in_short(answer.body));
   for (const auto& caveat : array_at(answer.body, "caveats"))
     if (caveat.is_string() && !session.json) note(session, std::string(caveat.get_string()));
@@ -178,12 +180,6 @@ Result<Answer> remove(Session& session, const std::string& sandbox, const Query&
   return answer;
 }
 
-Result<int> finished(Session& session, const Result<Answer>& removed, const RemoveOptions& options, Duration patience) {
-  if (!removed) return tl::unexpected(removed.error());
-  if (!options.wait) return exit_ok;
-  return wait_for_cleanup(session, text_at(removed->body, "cleanup_task_id"), patience);
-}
-
 }  // namespace
 
 Result<int> remove_sandboxes(Session& session, const RemoveOptions& options) {
@@ -205,13 +201,17 @@ Result<int> remove_sandboxes(Session& session, const RemoveOptions& options) {
   if (session.json && options.sandboxes.size() > 1) session.out.line(boost::json::serialize(documents));
   if (session.json && options.sandboxes.size() == 1 && removed[0]) session.out.line(removed[0]->text);
   int first_trouble = exit_ok;
+  std::vector<std::string> tasks;
   for (const auto& each : removed) {
-    const auto ended = finished(session, each, options, patience);
-    if (ended) continue;
-    session.err.write(describe(ended.error()));
-    if (first_trouble == exit_ok) first_trouble = exit_code(ended.error());
+    if (each) {
+      tasks.push_back(text_at(each->body, "cleanup_task_id"));
+      continue;
+    }
+    session.err.write(describe(each.error()));
+    if (first_trouble == exit_ok) first_trouble = exit_code(each.error());
   }
-  return first_trouble;
+  const int ended = options.wait ? wait_for_cleanups(session, tasks, patience) : exit_ok;
+  return first_trouble == exit_ok ? ended : first_trouble;
 }
 
 }  // namespace mayfly::cli

@@ -1,6 +1,8 @@
 #include "cli/progress.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -66,6 +68,19 @@ void Progress::says(const std::string& text) {
   const auto took = std::chrono::duration_cast<Duration>(std::chrono::floor<std::chrono::seconds>(
       Clock::now() - began_));
   draw(cut(what_ + "  " + human(took) + "  " + printable(text), width_ - 1));
+}
+
+Elapsing::Elapsing(Session& session, std::string what) : progress_(session, std::move(what)) {
+  if (!progress_.shown()) return;
+  clock_ = std::jthread([this](const std::stop_token& over) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!over.stop_requested()) {
+      progress_.says("");
+      wake.wait_for(lock, over, redraw_period, [] { return false; });
+    }
+  });
 }
 
 }  // namespace mayfly::cli

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "cli/commands.h"
 
@@ -41,5 +42,21 @@ class Progress {
   Clock::time_point drawn_{};
   bool on_screen_ = false;
 };
+
+/// Says how long it takes while one call lasts of which nothing else is known.
+class Elapsing {
+ public:
+  Elapsing(Session& session, std::string what);
+
+ private:
+  Progress progress_;
+  std::jthread clock_;
+};
+
+template <typename Work>
+auto with_progress(Session& session, const std::string& what, const Work& work) {
+  const Elapsing elapsing(session, what);
+  return work();
+}
 
 }  // namespace mayfly::cli

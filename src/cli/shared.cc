@@ -11,6 +11,8 @@ namespace mayfly::cli {
 
 namespace {
 
+using std::chrono::steady_clock;
+
 // What the server parks a call for at most; longer waits are several calls.
 constexpr std::chrono::seconds longest_wait = 60s;
 // A server that answers before the time is up is not asked without a breath.
@@ -51,10 +53,11 @@ void show_list(Session& session, const ApiClient::Items& items, const std::strin
 
 void note(Session& session, const std::string& text) { session.err.line("mayfly: " + printable(text)); }
 
-Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration patience) {
-  using std::chrono::steady_clock;
+namespace {
+
+Result<int> follow(Session& session, const std::string& task, const std::string& title, Duration patience) {
   const auto end = steady_clock::now() + patience;
-  Progress progress(session, "delete " + task);
+  Progress progress(session, title);
   for (;; std::this_thread::sleep_for(breath)) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(end - steady_clock::now());
     const auto wait = std::clamp(left, std::chrono::seconds(0), progress.shown() ? shown_wait : longest_wait);
@@ -74,6 +77,27 @@ Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration
       return fail(Code::timed_out, "cleanup task " + task + " is still " + status + " after " + human(patience) +
                                        " and goes on" + see, std::string(waited));
   }
+}
+
+}  // namespace
+
+Result<int> wait_for_cleanup(Session& session, const std::string& task, Duration patience) {
+  return follow(session, task, "delete " + task, patience);
+}
+
+int wait_for_cleanups(Session& session, const std::vector<std::string>& tasks, Duration patience) {
+  const auto end = steady_clock::now() + patience;
+  int first_trouble = exit_ok;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const auto title = tasks.size() == 1 ? "delete " + tasks[i]
+                                         : "delete " + std::to_string(i + 1) + " of " + std::to_string(tasks.size());
+    const auto left = std::chrono::duration_cast<Duration>(end - steady_clock::now());
+    const auto ended = follow(session, tasks[i], title, std::max(left, Duration::zero()));
+    if (ended) continue;
+    session.err.write(describe(ended.error()));
+    if (first_trouble == exit_ok) first_trouble = exit_code(ended.error());
+  }
+  return first_trouble;
 }
 
 }  // namespace mayfly::cli

@@ -196,6 +196,8 @@ void Engine::wire() {
 #ifdef MAYFLY_TEST_BUILD
   services_->move_clock = [this](Duration by) -> Result<std::string> {
     clock_.move(by);
+    // A life that ends by kill -9 right now must not take the hours back.
+    TRY(save_clock(*store_, boot_id_, boottime(), clock_.now()));
     deadlines_->notice(clock_.now());
     alarm_.ring();
     fast_bell_.ring_all();

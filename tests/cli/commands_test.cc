@@ -212,6 +212,22 @@ TEST(CommandLine, AStaleSweepOnlyLooksUnlessToldTo) {
   EXPECT_THAT(server.request(1).body, HasSubstr("\"dry_run\":false"));
 }
 
+TEST(CommandLine, ASweepThatIsWaitedForTellsOfEachThatDidNotGo) {
+  FakeServer server;
+  server.answer("POST", "/v1/cleanup/stale", 200,
+                R"({"dry_run":false,"looked_at":3,"cut":false,"items":[)"
+                R"({"id":"sbx_1","name":"a","state":"deleting","reason":"inactive","cleanup_task_id":"clt_1"},)"
+                R"({"id":"sbx_2","name":"b","state":"deleting","reason":"inactive","cleanup_task_id":"clt_2"}]})");
+  server.answer("GET", "/v1/cleanup-tasks/{id}", 200, R"({"id":"clt_1","status":"failed","last_error":"it is stuck"})");
+  server.answer("GET", "/v1/cleanup-tasks/{id}", 200, R"({"id":"clt_2","status":"completed"})");
+
+  const auto ran = server.run({"cleanup", "stale", "--inactive", "3d", "--apply", "--wait"});
+
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("cleanup task clt_1 failed: it is stuck"));
+  EXPECT_EQ(server.asked().size(), 3u);
+}
+
 TEST(CommandLine, DoctorFailsWhenItFoundSomething) {
   FakeServer server;
   server.answer(
