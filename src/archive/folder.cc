@@ -177,7 +177,6 @@ Result<std::unique_ptr<BlobWriter>> FolderBlobStore::create(const std::string& k
   const std::string partial = path + std::string(partial_suffix);
   TRY(make_durable_folders(folder_of(path)));
   os::Fd fd = TRY(make_partial(partial));
-  FAILPOINT("blob.create.after_partial");
   auto writer = std::make_unique<FileWriter>(std::move(fd), key, path, partial);
   // Told now rather than after gigabytes; commit is what makes it certain.
   if (::access(path.c_str(), F_OK) == 0) {

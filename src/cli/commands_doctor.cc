@@ -34,7 +34,7 @@ std::string report_of(const json::object& body, const Paper& paper) {
   const auto& findings = array_at(body, "findings");
   std::string text =
       flag_at(body, "clean") ? "clean: " : "NOT CLEAN: " + std::to_string(findings.size()) + " findings; ";
-  text += text_at(body, "sandboxes") + " sandboxes and volumes in the database, " + text_at(body, "things") +
+  text += text_at(body, "sandboxes") + " sandboxes in the database, " + text_at(body, "things") +
           " things of them on the host";
   if (flag_at(body, "deep")) text += ", " + text_at(body, "archives_read") + " archives read back and found right";
   text += "\n";

@@ -133,10 +133,16 @@ std::string Planting::run_folder(const std::string& uid, int generation) {
 }
 
 void Planting::kill_all_of(const std::string& uid) const {
-  for (const auto& group : groups_named(name_of(uid))) {
-    std::ifstream members(group + "/cgroup.procs");
-    for (pid_t pid = 0; members >> pid;) ::kill(pid, SIGKILL);
-  }
+  const auto prefix = "mayfly-" + instance_ + "-" + uid + "-";
+  std::vector<std::string> names;   // of whatever generation
+  for (const auto& name : os::list_folder(server_.data() + "/crun").value_or(std::vector<std::string>()))
+    if (name.starts_with(prefix)) names.push_back(name);
+  EXPECT_FALSE(names.empty()) << "no container of " << uid;
+  for (const auto& name : names)
+    for (const auto& group : groups_named(name)) {
+      std::ifstream members(group + "/cgroup.procs");
+      for (pid_t pid = 0; members >> pid;) ::kill(pid, SIGKILL);
+    }
 }
 
 }  // namespace mayfly::test
