@@ -53,30 +53,33 @@ class CrashPairs : public ::testing::Test {
     id_ = made.string("id");
     ASSERT_EQ(server_.api().exec(id_, "echo " + content + " > /file; rm /etc/passwd").status, 200);
   }
-  /// Asks for the delete, if no answer has come so far, and waits for its end or that of the server.
-  void go_on() {
+  /// Asks for the delete, if no answer has come so far, and waits for its end or that of the server: false then.
+  bool go_on() {
     if (task_.empty()) {
       const auto accepted = server_.api().remove(Api::of(id_));
-      if (accepted.lost()) return;
+      if (accepted.lost()) return false;
       // Without an answer the one before may have been accepted, and may be over by now.
-      if (accepted.status == 404) return;
+      if (accepted.status == 404) return true;
       EXPECT_EQ(accepted.status, 202) << accepted << server_.log();
       task_ = accepted.string("cleanup_task_id");
     }
+    Answer seen;
     EXPECT_TRUE(comes_true([&] {
-      const auto seen = server_.api().get("/v1/cleanup-tasks/" + task_);
+      seen = server_.api().get("/v1/cleanup-tasks/" + task_);
       return seen.lost() || seen.string("status") == "completed";
     })) << server_.api().get("/v1/cleanup-tasks/" + task_ + "/tree");
+    return !seen.lost();
   }
   /// True: it died there.
   bool live_with(const std::string& failpoint) {
-    if (server_.start(failpoint)) go_on();
-    const bool died = server_.dies(0ms);
+    const bool ended = server_.start(failpoint) && go_on();
+    // The connection ends a moment before the process does.
+    const bool died = server_.dies(ended ? 0ms : 5000ms);
     server_.kill_hard();
     return died;
   }
   void check() {
-    go_on();
+    EXPECT_TRUE(go_on()) << server_.log();
     EXPECT_EQ(server_.api().state(id_), "gone");
     EXPECT_TRUE(comes_true([&] { return server_.clean(); }, 5s)) << server_.doctor();
     EXPECT_EQ(server_.traces_of(id_.substr(4)), std::vector<std::string>());
