@@ -22,6 +22,43 @@ std::set<std::string> keys_of(const std::vector<Finding>& findings) {
   return keys;
 }
 
+std::set<std::string> digests_of(const std::vector<ImageContent>& contents) {
+  std::set<std::string> digests;
+  for (const auto& content : contents) digests.insert(content.digest);
+  return digests;
+}
+
+/// Files of images against the rows of their contents, both ways; those with a name have been compared by it. Rows
+/// before and after, since one may be brought in or taken away meanwhile.
+Result<std::vector<Finding>> compare_contents(Store& store, Images& images) {
+  const auto contents = [&] { return store.read([](Transaction& t) { return t.images().contents(); }); };
+  const auto before = TRY(contents());
+  const auto found = images.list();
+  if (!found) return std::vector<Finding>();   // told already
+  const auto known = digests_of(before), after = digests_of(TRY(contents()));
+  std::set<std::string> named, there;
+  for (const auto& record : TRY(store.read([](Transaction& t) { return t.images().list(); })))
+    named.insert(record.digest);
+  std::vector<Finding> findings;
+  for (const auto& image : *found) {
+    there.insert(image.digest);
+    if (known.contains(image.digest) || after.contains(image.digest)) continue;
+    findings.push_back({Trouble::stranger, {}, {}, 0, 0,
+                        "the files of image " + image.digest +
+                            " are on this host and in no record: the next start of the server removes them, or "
+                            "takes them in if something needs them",
+                        Kind::image, image.digest});
+  }
+  for (const auto& content : before) {
+    const bool counts = content.resource.state == State::active && after.contains(content.digest);
+    if (!counts || there.contains(content.digest) || named.contains(content.digest)) continue;
+    findings.push_back({Trouble::image_missing, uid_of(content.resource.id), content.resource.id, 0, 0,
+                        "the files of image " + content.digest + ", which has no name any more, are missing",
+                        Kind::image, content.digest});
+  }
+  return findings;
+}
+
 Finding damaged(const Archive& archive, const Error& error) {
   Finding finding{Trouble::archive_damaged, uid_of(archive.resource.id), archive.resource.id, 0, 0,
                   "archive " + archive.resource.id.text + " is not what was stored: " + error.message, Kind::archive,
@@ -42,6 +79,7 @@ Result<Report> examine_at_rest(Store& store, Driver& driver, BlobStore& blobs, I
   report.suspicious = diagnosis.suspicious;
   report.findings = std::move(diagnosis.findings);
   std::ranges::move(diagnosis.archives, std::back_inserter(report.findings));
+  std::ranges::move(TRY(compare_contents(store, images)), std::back_inserter(report.findings));
   for (const auto& sentence : TRY(driver.disorders()))
     report.findings.push_back({Trouble::clash, {}, {}, 0, 0, sentence, Kind::sandbox, sentence});
   std::ranges::move(TRY(check_rows(store)), std::back_inserter(report.findings));

@@ -32,7 +32,7 @@ constexpr std::array all = {
            "deletes the record; what is not there is archived no more"},
     Advice{Trouble::image_missing, Remedy::none, "nothing: sandboxes of it cannot start",
            "import or build the image again under the same name", ""},
-    Advice{Trouble::stranger, Remedy::none, "nothing: it is never touched",
+    Advice{Trouble::stranger, Remedy::none, "nothing while the server runs",
            "see what it is and take it out of the data folder", ""},
     Advice{Trouble::clash, Remedy::none, "nothing", "stop and delete one of the two sandboxes", ""},
     Advice{Trouble::archive_missing, Remedy::remove_archive, "nothing until the archive's end",

@@ -124,6 +124,17 @@ TEST(Doctor, CountsWhatTwoLooksHave) {
   EXPECT_TRUE(must(busy.doctor.examine(false)).clean()) << "it was on its way";
 }
 
+TEST(Doctor, ComparesFilesOfImagesThatHaveNoName) {
+  World world;
+  Consulted consulted(world);
+  world.images.files["sha256:strange"] = Image{"sha256:strange", 1, {}, "/"};
+
+  const auto findings = must(consulted.doctor.examine(false)).findings;
+
+  EXPECT_EQ(troubles(findings), "stranger");
+  EXPECT_EQ(findings.at(0).where, "sha256:strange");
+}
+
 TEST(Doctor, KnowsSinceWhenFromTheReconcilersPasses) {
   World world;
   world.a_running_sandbox();

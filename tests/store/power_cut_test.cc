@@ -200,7 +200,7 @@ class PowerCut : public ::testing::Test {
 TEST_F(PowerCut, LosesNothingThatWasAcknowledgedAndLeavesNothingHalf) {
   const auto seed = wish("MAYFLY_SEED", std::random_device()());
   SCOPED_TRACE("MAYFLY_SEED=" + std::to_string(seed));
-  const auto cuts = wish("MAYFLY_POWER_CUTS", 100);
+  const auto cuts = wish("MAYFLY_POWER_CUTS", 60);
   std::mt19937_64 lives(seed);
 
   for (unsigned long cut = 0; cut < cuts && !HasFailure() && book->submitted < most_transactions - 200; ++cut) {
