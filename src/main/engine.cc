@@ -306,6 +306,8 @@ void Engine::keep_house() {
     (void)waiting_->run_once(clock_.now());
     if (const auto done = activity_->flush(); !done)
       log::error("uses were not written", {{"error", done.error().message}});
+    if (const auto done = volumes_->run_once(); !done)
+      log::error("volumes that could not be made were not given up", {{"error", done.error().message}});
     if (const auto done = access_->flush(); !done)
       log::error("uses of keys were not written", {{"error", done.error().message}});
     if (round % clock_every == 0)
