@@ -152,6 +152,13 @@ Status SqlTaskTable::release_claims_of_others(std::int64_t epoch, Time now) {
       WHERE claim <> 0
       AND claim <> $1)";
   for (auto& task : TRY(database_.all(text, {epoch}, read_task))) TRY(update(rules::released(std::move(task), now)));
+  static const auto too_late = select + R"(
+      WHERE queue IS NOT NULL
+      AND next_attempt_at > $1)";
+  for (auto& task : TRY(database_.all(too_late, {now + rules::longest_wait}, read_task))) {
+    task.work.next_attempt_at = now;
+    TRY(update(task));
+  }
   return {};
 }
 
