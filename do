@@ -11,6 +11,7 @@ usage() {
 ./do demo            the main job on real sandboxes, every step checked
 ./do test            everything that must pass: code rules, unit, conformance, real sandboxes, simulation, kill -9
 ./do test asan|tsan  the same programs under sanitizers
+./do test long MINUTES  fresh seeds of the simulation for so long, then a million races; sums stand in build/simulation.tally
 ./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile
 ./do lint            formatting, static analysis and code rules
 TEXT
@@ -53,8 +54,21 @@ test_all() {
   build "$preset" | tail -n 3
   # Real sandboxes are slow under a sanitizer's eyes, not wrong: the same tests, more patience.
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
-  export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 2000 || echo 200)}
+  export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 20000 || echo 200)}
+  export MAYFLY_RACES=${MAYFLY_RACES:-$([ "$preset" = test ] && echo 200000 || echo 5000)}
+  export MAYFLY_ARCHIVE_TRIALS=${MAYFLY_ARCHIVE_TRIALS:-$([ "$preset" = test ] && echo 10000 || echo 500)}
   ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 "${@:2}"
+}
+
+# Each run adds a line to the tally; what is printed last is the sum of them all.
+test_long() {
+  build test | tail -n 1
+  export MAYFLY_MINUTES=$1 MAYFLY_TALLY=build/simulation.tally MAYFLY_RACES=1000000 MAYFLY_ARCHIVE_TRIALS=10000
+  build/test/bin/test_simulation --gtest_brief=1 --gtest_filter='Simulation.GoesOn*:Races.*:ArchiveTrials.*' || exit 1
+  awk '{ for (i = 1; i <= 9; ++i) sum[i] += $i }
+       END { printf "in %d runs: %d seeds, %d events, %.1f virtual years, %d crashes, %d keepalives, %d at the last " \
+                    "moment, %d archives, %d workspaces destroyed, %d runs with violations\n", NR, sum[1], sum[2],
+                    sum[3] / 31557600000000, sum[4], sum[5], sum[6], sum[7], sum[8], sum[9] }' "$MAYFLY_TALLY"
 }
 
 lint() {
@@ -72,7 +86,7 @@ case "${1:-}" in
   setup) setup ;;
   build) build "${2:-release}" ;;
   demo) build release | tail -n 1; exec tools/demo.sh build/release/bin ;;
-  test) test_all "${2:-test}" "${@:3}" ;;
+  test) if [ "${2:-}" = long ]; then test_long "${3:?how many minutes?}"; else test_all "${2:-test}" "${@:3}"; fi ;;
   bench) build release | tail -n 1; exec tools/bench.sh build/release/bin "${@:2}" ;;
   lint) lint ;;
   *) usage; [ -z "${1:-}" ] || exit 2 ;;
