@@ -11,6 +11,8 @@ namespace mayfly {
 
 namespace {
 
+// The record of the clock is a few seconds old whenever a server dies.
+constexpr Duration usual_lag = 10s;
 constexpr Duration longest_believable_gap = std::chrono::hours(7 * 24);
 
 std::optional<std::int64_t> number(std::string_view text) {
@@ -126,11 +128,12 @@ Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
   const auto time = TRY(t.settings().get("clock.time"));
   if (!boot || !boottime || !time) return std::optional<ClockRecord>();
   ClockRecord record{*boot, Duration(number(*boottime).value_or(0)), service_time(number(*time).value_or(0))};
-  // It is seconds old, and hours where the machine slept since, or where a start died before its first second: what was
-  // written after it was a sign of life too, and must not come to lie in the future.
+  // It is hours old where the machine slept since, or where a start died before its first second: what was written after
+  // it was a sign of life too, and must not come to lie in the future.
   const auto down = TRY(read_downtime(t));
   auto seen = std::max(record.time, down.over ? down.until : down.from);
   for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
+  if (seen - record.time <= usual_lag) return record;
   record.boottime += seen - record.time;
   record.time = seen;
   return record;
