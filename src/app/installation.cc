@@ -128,8 +128,8 @@ Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
   const auto time = TRY(t.settings().get("clock.time"));
   if (!boot || !boottime || !time) return std::optional<ClockRecord>();
   ClockRecord record{*boot, Duration(number(*boottime).value_or(0)), service_time(number(*time).value_or(0))};
-  // It is hours old where the machine slept since, or where a start died before its first second: what was written after
-  // it was a sign of life too, and must not come to lie in the future.
+  // It is hours old where the machine slept since, or where a start died before its first second: what was written
+  // after it was a sign of life too, and must not come to lie in the future.
   const auto down = TRY(read_downtime(t));
   auto seen = std::max(record.time, down.over ? down.until : down.from);
   for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
