@@ -1,6 +1,7 @@
 #include "store/memory/store.h"
 
 #include "store/guard.h"
+#include "store/memory/list_table.h"
 
 namespace mayfly {
 
@@ -8,7 +9,8 @@ class MemoryStore::MemoryTransaction : public Transaction {
  public:
   MemoryTransaction(memory::Draft& draft, Moment moment)
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
-        images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft) {}
+        images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft),
+        lists_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -22,6 +24,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
   IdempotencyTable& idempotency() override { return idempotency_; }
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
+  ListTable& lists() override { return lists_; }
 
  private:
   Moment moment_;
@@ -36,6 +39,7 @@ class MemoryStore::MemoryTransaction : public Transaction {
   memory::MemoryIdempotencyTable idempotency_;
   memory::MemoryVolumeTable volumes_;
   memory::MemoryUsageTable usage_;
+  memory::MemoryListTable lists_;
 };
 
 MemoryStore::MemoryStore(const Clock& clock) : moments_(clock) {}
