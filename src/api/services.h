@@ -11,6 +11,7 @@
 #include "app/image_builds.h"
 #include "app/image_catalog.h"
 #include "app/keys.h"
+#include "app/lists.h"
 #include "app/path_restore.h"
 #include "app/people.h"
 #include "app/reconciler.h"
@@ -47,6 +48,7 @@ struct Services {
   Volumes& volumes;
   ImageBuilds& builds;
   PathRestore& path_restore;
+  Lists& lists;
   std::function<Result<Diagnosis>()> diagnose;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text

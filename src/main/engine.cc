@@ -60,6 +60,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   // A first life may end before its first second does, and its downtime is counted from here.
   if (!record) TRY(save_clock(*engine->store_, engine->boot_id_, boottime(), engine->clock_.now()));
   TRY(engine->open_driver());
+  engine->lists_ = std::make_unique<Lists>(
+      *engine->store_, query::Cursors(TRY(cursor_keys(*engine->store_, engine->random_)), os::hmac_sha256));
   engine->wire();
   TRY(engine->catalog_->ensure_builtin());
   for (const auto& [name, target] : config.image_aliases) TRY(engine->catalog_->alias(name, target));
@@ -185,7 +187,7 @@ void Engine::wire() {
   access_->limits.standard = config_.rate_limit;
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
-      *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_,
+      *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_, *lists_,
       [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
       [this]() -> Status {
         if (ready_) return {};

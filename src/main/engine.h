@@ -104,6 +104,7 @@ class Engine {
   std::unique_ptr<Archives> archives_;
   std::unique_ptr<PathRestore> path_restore_;
   std::unique_ptr<Cleanups> cleanups_;
+  std::unique_ptr<Lists> lists_;
   std::unique_ptr<StaleSweep> stale_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<People> people_;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "api/native/routes.h"
+#include "api/routes.h"
 #include "base/failpoint.h"
 #include "http/server.h"
 #include "main/engine.h"
@@ -161,7 +162,7 @@ Status run(const Config& config) {
     TRY(data_server.start());
     if (front.data_url.empty()) front.data_url = url_of(config.data_address, data_server.port(), tls != nullptr);
   }
-  api::native::add_routes(router, engine->services());
+  api::add_routes(router, engine->services());
   TRY(server.start());
   const auto url = url_of(config.address, server.port(), tls != nullptr);
   std::printf("mayfly " MAYFLY_VERSION " listening on %s%s%s\n", url.c_str(),

@@ -103,7 +103,7 @@ TEST_F(CursorTest, AreRefusedWhenAnyCharacterIsAnother) {
     }
   for (std::size_t size = 0; size < cursor.size(); ++size)
     EXPECT_TRUE(refusals.contains(why(cursor.substr(0, size), binding))) << size;
-  EXPECT_EQ(why(cursor + "A", binding), "malformed");
+  EXPECT_TRUE(refusals.contains(why(cursor + "A", binding)));
   EXPECT_EQ(why(std::string(1025, 'A'), binding), "malformed");
 }
 

@@ -87,7 +87,7 @@ struct Operation {
 std::vector<Operation> operations_of(const Document& document) {
   std::vector<Operation> all;
   for (const auto& [path, item] : document.paths()) {
-    if (!path.starts_with("/v1/")) continue;
+    if (!path.starts_with("/v1/") && !path.starts_with("/api/")) continue;
     for (const auto* method : {"get", "put", "post", "delete", "patch"}) {
       const auto* found = item.as_object().if_contains(method);
       if (!found) continue;
@@ -214,7 +214,11 @@ class Tenancy : public Served {
   /// Status, media type and body, but for the ids that were asked for and the id of the request.
   static std::string shape_of(const Answer& answer, const Things& things) {
     auto body = answer.body;
-    if (auto* object = body.if_object()) object->erase("request_id");
+    if (auto* object = body.if_object()) {
+      object->erase("request_id");
+      auto* error = object->if_contains("error");
+      if (error && error->is_object()) error->as_object().erase("requestId");
+    }
     const auto* type = http::find(answer.headers, "Content-Type");
     return without_ids(std::to_string(answer.status) + " " + (type ? *type : "") + " " +
                            (body.is_null() ? answer.text : boost::json::serialize(body)),
@@ -304,7 +308,8 @@ TEST_F(Tenancy, AWorkspaceOfOthersIsLikeNone) {
       const auto theirs = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", wanted}});
       const auto none = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", "team-z"}});
       EXPECT_EQ(theirs.status, 404) << operation.title() << " " << theirs;
-      EXPECT_EQ(theirs.string("code"), "workspace_not_found") << operation.title();
+      const auto code = operation.path.starts_with("/api/") ? "error.code" : "code";
+      EXPECT_EQ(theirs.string(code), "workspace_not_found") << operation.title();
       EXPECT_EQ(shape_of(theirs, {{"w", "\\\"" + wanted + "\\\""}}), shape_of(none, {{"w", "\\\"team-z\\\""}}))
           << operation.title();
     }
