@@ -1,6 +1,7 @@
 // The grammar of lists as clients write it: what it means, every name of an operator, and what is refused how.
 
 #include <gmock/gmock.h>
+#include <rapidcheck/gtest.h>
 
 #include "api/list_request.h"
 #include "core/query/filter.h"
@@ -206,6 +207,45 @@ std::string order(std::string_view text) {
   const auto given = value_of(*value);
   const auto read = query::read_order(&given, tasks(), Spelling::camel, "orderBy");
   return read ? query::to_text(*read, tasks()) : read.error().code + " " + read.error().message;
+}
+
+query::Value any_value(int depth) {
+  const auto word = [] {
+    return *rc::gen::element<std::string>(
+        "AND", "OR", "NOT", "not", "attempts", "status", "metadata", "parent", "children", "sourceEvent", "some", "is",
+        "eq", "in", "between", "isNull", "like", "path", "hasKey", "mode", "failed", "createdAt",
+        "2026-01-01T00:00:00Z", "%_\\", "");
+  };
+  switch (*rc::gen::inRange(0, depth > 0 ? 7 : 5)) {
+    case 0: return {};
+    case 1: return {*rc::gen::arbitrary<bool>()};
+    case 2: return {*rc::gen::arbitrary<std::int64_t>()};
+    case 3: return {*rc::gen::arbitrary<double>()};
+    case 4: return {word()};
+    case 5: {
+      query::Items items;
+      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) items.push_back(any_value(depth - 1));
+      return {std::move(items)};
+    }
+    default: {
+      query::Members members;
+      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+        auto name = word();
+        if (!query::Value{members}.member(name)) members.emplace_back(std::move(name), any_value(depth - 1));
+      }
+      return {std::move(members)};
+    }
+  }
+}
+
+RC_GTEST_PROP(ListFilter, IsReadOrRefusedWhateverItIs, ()) {
+  const auto value = any_value(6);
+  const auto condition = query::read_filter(value, {tasks(), Spelling::camel, query::limits::hops, "filter"});
+  if (condition) RC_ASSERT(!query::to_text(*condition, tasks()).empty());
+  else RC_ASSERT(!condition.error().code.empty() && condition.error().message.starts_with("filter"));
+  const auto order = query::read_order(&value, tasks(), Spelling::camel, "orderBy");
+  if (order) RC_ASSERT(order->back().field == 0u);
+  else RC_ASSERT(order.error().code == "invalid_order_by");
 }
 
 TEST(ListOrder, KnowsDirectionsInAnySpelling) {

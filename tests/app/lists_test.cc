@@ -116,6 +116,15 @@ TEST(Lists, OfTasksKnowWhoMayRetryThem) {
   EXPECT_EQ(outcome(cleanups.retry(given.world.caller(Role::member), task)), "denied role_too_low");
   EXPECT_EQ(outcome(cleanups.retry(given.world.caller(Role::member), {"clt_none"})),
             "not_found cleanup_task_not_found");
+
+  given.world.driver.fail_next("kill", Code::internal);
+  const auto failed = given.world.remove(given.world.a_running_sandbox(), {.archive = false});
+  given.world.run_workers();
+  ASSERT_EQ(given.world.row(failed).phase, Phase::failed);
+  EXPECT_EQ(must(cleanups.retry(given.world.admin(), failed, Cleanups::Retry::failed)).phase, Phase::children);
+  EXPECT_EQ(outcome(cleanups.retry(given.world.admin(), failed, Cleanups::Retry::failed)), "conflict task_not_failed");
+  given.world.run_workers();
+  EXPECT_EQ(given.world.row(failed).phase, Phase::completed);
 }
 
 }  // namespace
