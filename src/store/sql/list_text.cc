@@ -31,6 +31,14 @@ std::string_view sign_of(Op op) {
   }
 }
 
+/// One of the conditions that must hold has an index that leads to few rows.
+bool is_narrow(const Condition& condition, const query::Entity& entity) {
+  if (condition.kind == Condition::Kind::all)
+    return std::ranges::any_of(condition.parts, [&](const auto& part) { return is_narrow(part, entity); });
+  return condition.kind == Condition::Kind::test && (condition.op == Op::eq || condition.op == Op::in) &&
+         entity.fields[condition.field].indexed;
+}
+
 }  // namespace
 
 void ListText::select(const query::Order& order, const query::Segment& segment, std::size_t limit) {
@@ -80,8 +88,11 @@ std::string ListText::from_where() {
 /// "cleanup_task AS t1 WHERE t1.workspace = $2": every table that is looked at stands in the scope of the caller.
 std::string ListText::rows_of(query::Listed what, const std::string& alias) {
   const auto& table = table_of(what);
-  std::string text = std::string(table.name) + " AS " + alias + " WHERE " +
-                     column(what, query::entity(what).scope, alias) + " = " + bind(Parameter(listing_.scope));
+  auto scope = column(what, query::entity(what).scope, alias);
+  // As an expression it is in no index: without statistics the planner could take that of the whole workspace.
+  if (alias == outer && is_narrow(listing_.where, query::entity(what))) scope = "(" + scope + " || '')";
+  std::string text = std::string(table.name) + " AS " + alias + " WHERE " + scope + " = " +
+                     bind(Parameter(listing_.scope));
   if (!table.only.empty()) {
     std::string only(table.only);
     only.replace(only.find('@'), 1, alias);
