@@ -23,6 +23,7 @@ packages=(
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   crun nftables busybox-static nginx-light zstd curl jq iproute2 procps util-linux mount e2fsprogs
   debootstrap debian-archive-keyring
+  spin
 )
 
 setup() { install "${packages[@]}"; }
