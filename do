@@ -11,6 +11,9 @@ usage() {
 ./do demo            the main job on real sandboxes, every step checked
 ./do test            everything that must pass: code rules, unit, conformance, real sandboxes, simulation, kill -9
 ./do test asan|tsan  the same programs under sanitizers
+./do fuzz SECONDS    each target of tests/fuzz for so long under clang's libFuzzer; finds are kept in its corpus
+./do coverage        branch coverage of src/core by its own tests; fails below 95 %
+./do mutants         plants each bug of tests/mutants; the tests named there must see it
 ./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile
 ./do lint            formatting, static analysis and code rules
 TEXT
@@ -58,6 +61,35 @@ test_all() {
   ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 "${@:2}"
 }
 
+# What it finds is kept as an input of the corpus, which the tests replay; what it merely learns goes to build/fuzz.
+fuzz() {
+  local seconds=$1 failed=0
+  install clang-19 libclang-rt-19-dev llvm-19
+  build fuzz fuzz | tail -n 1
+  for target in http json layer agent words; do
+    local corpus=tests/fuzz/corpus/$target learnt=build/fuzz/learnt/$target log=build/fuzz/$target.log
+    mkdir -p "$learnt"
+    # Folders that are unpacked into are on the fast disk of the machine, if it has one.
+    TMPDIR=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+      "build/fuzz/bin/fuzz_$target" -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=2000 \
+      -print_final_stats=1 -artifact_prefix="$corpus/found_" "$learnt" "$corpus" >"$log" 2>&1 || failed=1
+    awk -v target="$target" '/stat::number_of_executed_units/ {runs=$2} /Test unit written to/ {found=found " " $NF}
+      END {printf "%-6s %10d execs, %s\n", target, runs, found ? "found" found : "nothing found"}' "$log"
+  done
+  return $failed
+}
+
+coverage() {
+  setup
+  install gcovr
+  build coverage test_core | tail -n 1
+  find build/coverage -name '*.gcda' -delete
+  build/coverage/bin/test_core --gtest_brief=1
+  # Left out: branches that only an exception takes. The preset compiles core without them for that reason.
+  gcovr --root . --filter 'src/core/.*\.cc' --branches --exclude-throw-branches --exclude-unreachable-branches \
+    --fail-under-branch 95 build/coverage
+}
+
 lint() {
   install "${packages[@]}" clang-tidy clang-format
   /usr/bin/python3 tools/tidy.py
@@ -75,6 +107,9 @@ case "${1:-}" in
   demo) build release | tail -n 1; exec tools/demo.sh build/release/bin ;;
   test) test_all "${2:-test}" "${@:3}" ;;
   bench) build release | tail -n 1; exec tools/bench.sh build/release/bin "${@:2}" ;;
+  fuzz) fuzz "${2:?how many seconds for each target}" ;;
+  coverage) coverage ;;
+  mutants) setup; exec /usr/bin/python3 tools/mutants.py "${@:2}" ;;
   lint) lint ;;
   *) usage; [ -z "${1:-}" ] || exit 2 ;;
 esac
