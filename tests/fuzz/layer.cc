@@ -53,14 +53,14 @@ void layer(std::string_view input) {
   if (input.empty()) return;
   const std::string tar = input[0] == 'z' ? std::string(input.substr(1)) : compressed(input.substr(1));
 
-  StringSource first(tar);
-  const auto read = os::read_back_layer(first, nullptr);
   const Place place;
-  StringSource second(tar, 100);
-  const auto unpacked = os::unpack_layer(second, place.fd());
+  StringSource first(tar, 100);
+  const auto unpacked = os::unpack_layer(first, place.fd());
   place.check_beside();
-  // What is unpacked was read back as the same, and comes out of the folder as the same once more.
+  // What was unpacked is read back as the same, and comes out of the folder as the same once more.
   if (unpacked) {
+    StringSource second(tar);
+    const auto read = os::read_back_layer(second, nullptr);
     CHECK(read && *read == *unpacked);
     StringSink again, manifest;
     const auto packed = os::pack_layer(place.fd(), {}, again, manifest);
