@@ -28,7 +28,7 @@ Result<std::string> wanted_workspace(const http::Request& request) {
 
 }  // namespace
 
-Result<Caller> authenticate(Access& access, const http::Request& request) {
+Result<Caller> authenticate(Access& access, const http::Request& request, const std::string& otherwise) {
   std::optional<std::string> secret;
   const auto* plain = request.header("X-API-Key");
   for (const auto& given : {bearer(request.header("Authorization")), bearer(request.header("X-Blaxel-Authorization")),
@@ -41,7 +41,8 @@ Result<Caller> authenticate(Access& access, const http::Request& request) {
   if (!secret)
     return fail(Code::unauthenticated, "send an API key as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"",
                 "key_missing");
-  return access.caller_of(*secret, request.id, TRY(wanted_workspace(request)));
+  const auto wanted = TRY(wanted_workspace(request));
+  return access.caller_of(*secret, request.id, wanted.empty() ? otherwise : wanted);
 }
 
 }  // namespace mayfly::api

@@ -98,6 +98,7 @@ http::Response problem(const Error& error, const std::string& request_id) {
   const int status = error.reason == key_reused       ? 422
                      : error.reason == "port_closed"  ? 502
                      : error.reason == "port_timeout" ? 504
+                     : error.reason == "query_timeout" ? 503
                                                       : status_of(error.code);
   return render(status, without_host_words(error.message), code, request_id, error.fields, error.facts);
 }

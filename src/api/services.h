@@ -6,14 +6,16 @@
 #include "app/access.h"
 #include "app/archives.h"
 #include "app/cleanups.h"
+#include "app/doctor.h"
 #include "app/execution.h"
+#include "app/explanations.h"
 #include "app/idempotency.h"
 #include "app/image_builds.h"
 #include "app/image_catalog.h"
 #include "app/keys.h"
+#include "app/lists.h"
 #include "app/path_restore.h"
 #include "app/people.h"
-#include "app/reconciler.h"
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
 #include "app/standby.h"
@@ -47,7 +49,9 @@ struct Services {
   Volumes& volumes;
   ImageBuilds& builds;
   PathRestore& path_restore;
-  std::function<Result<Diagnosis>()> diagnose;
+  Doctor& doctor;
+  Explanations& explanations;
+  Lists& lists;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text
   std::string openapi;                                      // the document, as JSON

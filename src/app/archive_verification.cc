@@ -12,11 +12,6 @@ constexpr int most_at_a_time = 2;
 // A caller past this is told to come again, instead of waiting for an hour.
 constexpr std::size_t most_that_wait = 100;
 
-/// What says nothing of the bytes: another try may find them well.
-bool tells_nothing(Code code) {
-  return code == Code::unavailable || code == Code::timed_out || code == Code::busy || code == Code::exhausted;
-}
-
 /// Ends early when nobody will wait for what it brings.
 class StoppableSource : public Source {
  public:
@@ -33,6 +28,10 @@ class StoppableSource : public Source {
 };
 
 }  // namespace
+
+bool says_nothing_of_the_bytes(Code code) {
+  return code == Code::unavailable || code == Code::timed_out || code == Code::busy || code == Code::exhausted;
+}
 
 void Archives::verify(const Caller& caller, const std::string& id, std::function<void(Result<Archive>)> then) {
   if (auto allowed = require(caller, Role::member); !allowed) return then(tl::unexpected(std::move(allowed).error()));
@@ -83,7 +82,7 @@ void Archives::verify_queued() {
 
 Result<Archive> Archives::verify_now(const Verification& wanted) {
   const auto compared = compare(wanted.archive);
-  if (!compared && tells_nothing(compared.error().code))
+  if (!compared && says_nothing_of_the_bytes(compared.error().code))
     return tl::unexpected(in_context("verifying archive " + wanted.archive.resource.id.text, compared.error()));
   return store_.write([&](Transaction& t) -> Result<Archive> {
     Archive archive = TRY(visible(t, wanted.caller, wanted.archive.resource.id.text));

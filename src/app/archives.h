@@ -17,6 +17,9 @@ struct ArchiveExpiry {
   std::optional<WallTime> at;
 };
 
+/// Trouble of a look at an archive after which another look may find its bytes well.
+bool says_nothing_of_the_bytes(Code code);
+
 /// What people do with archives. Restoring one is creating a sandbox from it.
 class Archives {
  public:
@@ -54,6 +57,8 @@ class Archives {
   /// names the first difference, and an event tells of it. Trouble that says nothing of the bytes is an error and
   /// recorded nowhere. `then` runs once, maybe much later; few are under way at a time, and the queue has a size.
   void verify(const Caller& caller, const std::string& id, std::function<void(Result<Archive>)> then);
+  /// The same look, recorded nowhere: how the stored bytes differ from what was recorded, if they do.
+  Status compare(const Archive& archive);
   /// Ends what is under way soon, with an error, and takes no more.
   void stop_verifying();
 
@@ -68,7 +73,6 @@ class Archives {
                                 const std::function<Status(Transaction&, Lifetime&)>& change);
   void verify_queued();
   Result<Archive> verify_now(const Verification& wanted);
-  Status compare(const Archive& archive);
 
   Store& store_;
   BlobStore& blobs_;

@@ -1,6 +1,7 @@
 #include "app/cleanups.h"
 
-#include <set>
+#include <algorithm>
+#include <span>
 
 #include "app/audit.h"
 
@@ -11,6 +12,26 @@ namespace {
 bool ended(const Task& task) {
   const auto status = status_of(task.phase);
   return status == TaskStatus::completed || status == TaskStatus::failed;
+}
+
+// What one answer holds, and no more than a person can look at.
+constexpr std::size_t largest_tree = 10'000;
+
+// Parents whose children are looked for in one statement.
+constexpr std::size_t parents_at_once = 500;
+
+/// The children of these, at most `limit` of them, in the order of their ids.
+Result<std::vector<query::Row>> children_of(Transaction& t, const ResourceId& workspace,
+                                            std::span<const query::Datum> parents, std::size_t limit) {
+  const auto& tasks = query::entity(query::Listed::cleanup_task);
+  query::Listing listing;
+  listing.scope = workspace;
+  listing.where = query::Condition::test(query::place_of(tasks, "parentId"), query::Op::in,
+                                         {parents.begin(), parents.end()});
+  listing.order = {{0, false, false}};
+  listing.limit = limit;
+  listing.total = query::Total::none;
+  return TRY(t.lists().slice(listing)).rows;
 }
 
 }  // namespace
@@ -45,25 +66,42 @@ Result<std::vector<Task>> Cleanups::list(const Caller& caller, TaskFilter filter
   return store_.read([&](Transaction& t) { return t.tasks().list(filter, page); });
 }
 
-Result<std::vector<Task>> Cleanups::tree(const Caller& caller, const TaskId& id) {
+Result<std::vector<Task>> Cleanups::tree(const Caller& caller, const TaskId& id, const TreePart& part) {
   return store_.read([&](Transaction& t) -> Result<std::vector<Task>> {
-    const Task top = TRY(visible(t, caller, id));
-    const auto all = TRY(t.tasks().tree(top.root));
-    std::set<TaskId> below = {top.id};
-    std::vector<Task> found;
-    for (const auto& task : all) {
-      if (task.id != top.id && !below.contains(task.parent)) continue;
-      below.insert(task.id);
-      found.push_back(task);
+    std::vector<Task> found = {TRY(visible(t, caller, id))};
+    const auto most = part.limit.value_or(largest_tree);
+    std::vector<query::Datum> level = {id.text};
+    for (std::size_t depth = 0; !level.empty() && (!part.depth || depth < *part.depth); ++depth) {
+      std::vector<query::Datum> below;
+      for (std::size_t at = 0; at < level.size() && found.size() <= most; at += parents_at_once) {
+        const auto parents = std::span(level).subspan(at, std::min(parents_at_once, level.size() - at));
+        for (const auto& row : TRY(children_of(t, caller.workspace, parents, most + 1 - found.size()))) {
+          found.push_back(TRY(t.tasks().get({row.id})));
+          below.emplace_back(row.id);
+        }
+      }
+      level = std::move(below);
     }
+    if (found.size() <= most) return found;
+    if (!part.limit)
+      return fail(Code::invalid,
+                  "the tree of cleanup task " + id.text + " has more than " + std::to_string(largest_tree) +
+                      " tasks; ask for a part of it with limit, or for fewer levels with depth",
+                  "tree_too_large");
+    found.resize(most);
     return found;
   });
 }
 
-Result<Task> Cleanups::retry(const Caller& caller, const TaskId& id) {
-  TRY(require(caller, Role::admin));
+Result<Task> Cleanups::retry(const Caller& caller, const TaskId& id, Retry which) {
   return store_.write([&](Transaction& t) -> Result<Task> {
     const Task task = TRY(visible(t, caller, id));
+    TRY(require(caller, Role::admin));
+    if (which == Retry::failed && task.phase != Phase::failed)
+      return fail(Code::conflict,
+                  "cleanup task " + id.text + " is " + std::string(name(status_of(task.phase))) +
+                      "; only failed tasks can be retried",
+                  "task_not_failed");
     TRY(cleanup_tree::retry(t, task));
     Resource subject;
     subject.id = task.resource;

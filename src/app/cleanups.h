@@ -19,10 +19,17 @@ class Cleanups {
   /// Calls back with the task as soon as it is completed or failed, or as it is when `patience` has passed.
   void when_ended(const Caller& caller, const TaskId& id, Duration patience, std::function<void(Result<Task>)> then);
   Result<std::vector<Task>> list(const Caller& caller, TaskFilter filter, const Page& page);
-  /// The task and all below it, parents first.
-  Result<std::vector<Task>> tree(const Caller& caller, const TaskId& id);
-  /// conflict: it neither failed nor waits for its next try.
-  Result<Task> retry(const Caller& caller, const TaskId& id);
+  struct TreePart {
+    std::optional<std::size_t> depth;          // below the task; 0: only itself
+    std::optional<std::size_t> limit;          // so many, the ones above first
+  };
+  /// The task and all below it, parents first. invalid "tree_too_large": more than anybody reads, and no part of it was
+  /// asked for.
+  Result<std::vector<Task>> tree(const Caller& caller, const TaskId& id, const TreePart& part = {});
+  enum class Retry { failed, failed_or_waiting };
+  /// conflict: it neither failed nor waits for its next try. Whoever may see the task and not retry it is denied; to
+  /// others there is none.
+  Result<Task> retry(const Caller& caller, const TaskId& id, Retry which = Retry::failed_or_waiting);
 
   Result<std::vector<Event>> events(const Caller& caller, EventFilter filter, const Page& page);
 

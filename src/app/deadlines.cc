@@ -101,10 +101,15 @@ Status Deadlines::load(Time now) {
 /// Absolute deadlines stand on the wall clock: when that is set, their place on the service clock moves.
 Status Deadlines::follow_wall_clock() {
   const Duration offset = clock_.wall().time_since_epoch() - clock_.now().time_since_epoch();
-  if (std::chrono::abs(offset - wall_offset_) < wall_step) return {};
+  const auto same = [&](Duration other) { return std::chrono::abs(other - offset) < wall_step; };
+  if (wall_offset_ && same(*wall_offset_)) return {};
+  // It may be set again on the way, and even back to where it was: then some rows know another one.
+  wall_offset_.reset();
+  bool steady = true;
   std::string after;
   for (;;) {
     const auto last = TRY(store_.write([&](Transaction& t) -> Result<std::string> {
+      steady = steady && same(t.moment().wall.time_since_epoch() - t.now().time_since_epoch());
       const auto rows = TRY(t.lifetimes().with_absolute(after, fire_batch));
       for (auto row : rows) {
         row.wake_at.reset();
@@ -117,7 +122,7 @@ Status Deadlines::follow_wall_clock() {
     if (last.empty()) break;
     after = last;
   }
-  wall_offset_ = offset;
+  if (steady) wall_offset_ = offset;
   return {};
 }
 

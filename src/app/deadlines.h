@@ -61,7 +61,7 @@ class Deadlines {
   bool reload_ = true;
   std::optional<Time> beyond_;       // the first wake_at that is not in the heap
   std::priority_queue<Entry> near_;
-  Duration wall_offset_{};
+  std::optional<Duration> wall_offset_;   // as all rows know it
   Lateness lateness_;
 };
 

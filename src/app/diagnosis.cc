@@ -18,7 +18,8 @@ constexpr std::size_t scan_page = 512;
 reconcile::Seen reduce(const Found& found) {
   return {found.uid, found.generation, found.layer, found.what == Found::What::process,
           found.what == Found::What::trash, std::string(name(found.what)) + " " + found.where,
-          found.what == Found::What::volume ? Kind::volume : Kind::sandbox};
+          found.what == Found::What::volume ? Kind::volume : Kind::sandbox,
+          found.where};
 }
 
 reconcile::Row reduce(const Volume& volume) {
@@ -95,7 +96,8 @@ Result<std::vector<Finding>> compare_images(Store& store, Images& images) {
   if (!found)
     return std::vector{Finding{Trouble::image_missing, {}, {}, 0, 0,
                                "the folders of the images cannot be read: " + found.error().message +
-                                   ". Import again what is broken"}};
+                                   ". Import again what is broken",
+                               Kind::image, "images"}};
   std::set<std::string> there;
   for (const auto& image : *found) there.insert(image.digest);
   std::set<std::pair<std::string, std::string>> after;
@@ -106,7 +108,8 @@ Result<std::vector<Finding>> compare_images(Store& store, Images& images) {
     if (there.contains(row.digest) || !after.contains({row.name, row.digest})) continue;
     findings.push_back({Trouble::image_missing, {}, {}, 0, 0,
                         "the files of image " + row.name + " (" + row.digest +
-                            ") are missing on this host, so nothing that needs it can start: import it again"});
+                            ") are missing on this host, so nothing that needs it can start: import it again",
+                        Kind::image, row.name});
   }
   return findings;
 }
@@ -120,28 +123,36 @@ std::optional<State> state_of(Store& store, const std::optional<ResourceId>& arc
 
 using Objects = std::map<std::string, std::int64_t>;   // bytes by key
 
-std::optional<std::string> trouble_with(const Archive& row, Store& store, BlobStore& blobs, const Objects& objects) {
+Finding about(const Archive& row, Trouble trouble, std::string text, const std::string& where) {
+  return {trouble, uid_of(row.resource.id), row.resource.id, 0, 0, std::move(text), Kind::archive, where};
+}
+
+std::optional<Finding> trouble_with(const Archive& row, Store& store, BlobStore& blobs, const Objects& objects) {
   if (row.resource.state != State::active) return std::nullopt;
   for (const auto& [what, key] : {std::pair("object", row.key), std::pair("manifest", manifest_key(row))}) {
     // One that was finished or deleted since the list of objects was made is looked at again.
     if (objects.contains(key) || blobs.stat(key) || state_of(store, row.resource.id) != State::active) continue;
-    return "archive " + row.resource.id.text + " is recorded, but its " + what + " " + key +
-           " is missing: bring it back from a copy, or delete the archive";
+    return about(row, Trouble::archive_missing,
+                 "archive " + row.resource.id.text + " is recorded, but its " + what + " " + key +
+                     " is missing: bring it back from a copy, or delete the archive",
+                 key);
   }
   const auto object = objects.find(row.key);
   if (object == objects.end() || object->second == row.stored_bytes) return std::nullopt;
-  return "archive " + row.resource.id.text + " has " + std::to_string(row.stored_bytes) + " bytes on record and " +
-         std::to_string(object->second) + " in the store";
+  return about(row, Trouble::archive_size,
+               "archive " + row.resource.id.text + " has " + std::to_string(row.stored_bytes) +
+                   " bytes on record and " + std::to_string(object->second) + " in the store",
+               row.key);
 }
 
-Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs) {
-  std::vector<std::string> sentences;
+Result<std::vector<Finding>> compare_archives(Store& store, BlobStore& blobs) {
+  std::vector<Finding> findings;
   Objects objects;
   for (const auto& object : TRY(blobs.list(""))) objects[object.key] = object.bytes;
   for (std::string after;;) {
     const auto page = TRY(store.read([&](Transaction& t) { return t.archives().scan(after, scan_page); }));
     for (const auto& row : page) {
-      if (auto sentence = trouble_with(row, store, blobs, objects)) sentences.push_back(std::move(*sentence));
+      if (auto finding = trouble_with(row, store, blobs, objects)) findings.push_back(std::move(*finding));
       for (const auto& key : {row.key, manifest_key(row)}) {
         objects.erase(key);
         objects.erase(key + ".partial");
@@ -151,11 +162,14 @@ Result<std::vector<std::string>> compare_archives(Store& store, BlobStore& blobs
     after = page.back().resource.id.text;
   }
   for (const auto& [key, bytes] : objects) {
-    const auto state = state_of(store, archive_of_key(key));
+    const auto archive = archive_of_key(key);
+    const auto state = state_of(store, archive);
     if ((state && *state != State::gone) || !blobs.stat(key)) continue;
-    sentences.push_back("object " + key + " (" + std::to_string(bytes) + " bytes) belongs to no archive");
+    findings.push_back({Trouble::stray_object, archive ? uid_of(*archive) : Uuid{}, archive.value_or(ResourceId()), 0,
+                        0, "object " + key + " (" + std::to_string(bytes) + " bytes) belongs to no archive",
+                        Kind::archive, key});
   }
-  return sentences;
+  return findings;
 }
 
 }  // namespace
@@ -178,7 +192,8 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
   for (const auto& path : TRY(driver.strangers()))
     diagnosis.findings.push_back({Trouble::stranger, {}, {}, 0, 0,
                                   path + " is nothing that this server makes: it is never touched, so see what it is "
-                                         "and take it out of the data folder"});
+                                         "and take it out of the data folder",
+                                  Kind::sandbox, path});
   for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
   diagnosis.archives = TRY(compare_archives(store, blobs));
   diagnosis.sandboxes = static_cast<std::size_t>(std::count_if(

@@ -15,7 +15,7 @@ namespace mayfly {
 
 struct Diagnosis {
   std::vector<reconcile::Finding> findings;
-  std::vector<std::string> archives;         // sentences about archives and objects that do not match
+  std::vector<reconcile::Finding> archives;  // archives and objects that do not match
   std::size_t sandboxes = 0, things = 0;     // how much was compared
   bool suspicious = false;
 

@@ -287,6 +287,11 @@ Status ImageCatalog::confirm(const ResourceId& id) {
   const auto content = TRY(store_.read([&](Transaction& t) { return t.images().content(id); }));
   if (TRY(store_.read([&](Transaction& t) { return lives_again(t, id); }))) return {};
   if (!TRY(images_.has(content.digest))) return {};
+  // They came back after they were removed: brought in again, by a call whose record was never written.
+  if (TRY(store_.read([&](Transaction& t) { return needed(t, content.digest); })))
+    return fail(Code::busy, "image " + content.digest + " is needed by a sandbox or an archive", "image_in_use");
+  TRY(images_.remove(content.digest));
+  if (!TRY(images_.has(content.digest))) return {};
   return fail(Code::busy, "the files of image " + content.digest + " are still there after their removal",
               "still_present");
 }

@@ -11,20 +11,14 @@ namespace mayfly {
 
 namespace {
 
+// The record of the clock is a few seconds old whenever a server dies.
+constexpr Duration usual_lag = 10s;
 constexpr Duration longest_believable_gap = std::chrono::hours(7 * 24);
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
-Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
-  const auto boot = TRY(t.settings().get("clock.boot_id"));
-  const auto boottime = TRY(t.settings().get("clock.boottime"));
-  const auto time = TRY(t.settings().get("clock.time"));
-  if (!boot || !boottime || !time) return std::optional<ClockRecord>();
-  return ClockRecord{*boot, Duration(number(*boottime).value_or(0)), service_time(number(*time).value_or(0))};
 }
 
 Result<ResourceId> ensure_default_workspace(Transaction& t, Random& random) {
@@ -126,6 +120,23 @@ Result<Downtime> read_downtime(Transaction& t) {
   down.until = end ? service_time(*end) : down.from;
   if (owed) down.owed = read_owed(*owed);
   return down;
+}
+
+Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
+  const auto boot = TRY(t.settings().get("clock.boot_id"));
+  const auto boottime = TRY(t.settings().get("clock.boottime"));
+  const auto time = TRY(t.settings().get("clock.time"));
+  if (!boot || !boottime || !time) return std::optional<ClockRecord>();
+  ClockRecord record{*boot, Duration(number(*boottime).value_or(0)), service_time(number(*time).value_or(0))};
+  // It is hours old where the machine slept since, or where a start died before its first second: what was written
+  // after it was a sign of life too, and must not come to lie in the future.
+  const auto down = TRY(read_downtime(t));
+  auto seen = std::max(record.time, down.over ? down.until : down.from);
+  for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
+  if (seen - record.time <= usual_lag) return record;
+  record.boottime += seen - record.time;
+  record.time = seen;
+  return record;
 }
 
 Status put_downtime(Transaction& t, const Downtime& down) {

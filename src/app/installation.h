@@ -16,7 +16,7 @@ struct Installation {
   ResourceId workspace;        // "default"
 };
 
-/// Where the service clock stood when it was last seen; what a start continues from.
+/// Where the service clock stood when it was last seen, in its record or in an event; what a start continues from.
 struct ClockRecord {
   std::string boot_id;
   Duration boottime{};         // CLOCK_BOOTTIME at that moment

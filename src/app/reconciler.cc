@@ -5,6 +5,7 @@
 
 #include "app/audit.h"
 #include "app/sandboxes.h"
+#include "base/failpoint.h"
 
 namespace mayfly {
 
@@ -20,7 +21,8 @@ Result<bool> still_vanished(Driver& driver, const std::string& instance, const F
   return !TRY(driver.inspect({instance, finding.uid, finding.generation})).running;
 }
 
-/// A stranger is many things on the host: its newest generation and layer speak for it.
+}  // namespace
+
 Finding whole(Finding stranger, const std::vector<Finding>& findings) {
   for (const auto& other : findings) {
     if (other.trouble != Trouble::unknown || other.uid != stranger.uid) continue;
@@ -31,8 +33,6 @@ Finding whole(Finding stranger, const std::vector<Finding>& findings) {
   return stranger;
 }
 
-}  // namespace
-
 Result<Diagnosis> Reconciler::run_once() {
   auto diagnosis = TRY(diagnose(store_, driver_, blobs_, images_, installation_.instance));
   Status trouble = abandon_half_archives();
@@ -41,14 +41,20 @@ Result<Diagnosis> Reconciler::run_once() {
   for (const auto& finding : diagnosis.findings) {
     if (finding.trouble == Trouble::unknown && (diagnosis.suspicious || !quarantined.insert(finding.uid).second))
       continue;
-    // An effect on this uid is under way: the next pass looks again.
-    if (!locks_.try_lock(finding.uid)) continue;
-    const auto mended = mend(finding.trouble == Trouble::unknown ? whole(finding, diagnosis.findings) : finding);
-    locks_.unlock(finding.uid);
+    const auto mended = settle(finding.trouble == Trouble::unknown ? whole(finding, diagnosis.findings) : finding);
     if (!mended && mended.error().code != Code::busy && mended.error().code != Code::conflict) trouble = mended;
   }
   if (!trouble) return tl::unexpected(trouble.error());
   return diagnosis;
+}
+
+/// While an effect on this uid is under way, the next pass looks again.
+Status Reconciler::settle(const Finding& finding) {
+  if (!locks_.try_lock(finding.uid))
+    return fail(Code::busy, "something is being done with " + hex(finding.uid) + " just now", "in_progress");
+  const auto mended = mend(finding);
+  locks_.unlock(finding.uid);
+  return mended;
 }
 
 Status Reconciler::mend(const Finding& finding) {
@@ -63,14 +69,13 @@ Status Reconciler::mend(const Finding& finding) {
       return finding.kind == Kind::volume && finding.generation == 0
                  ? quarantine_volume(finding.uid, finding.layer)
                  : quarantine(finding.uid, finding.generation, finding.layer);
-    case Trouble::trash: return driver_.erase({installation_.instance, finding.uid, finding.layer});
+    case Trouble::trash: return erase(finding);
     // Files are destroyed with a permit or not at all; these have none, so they are told of and kept. And what is
     // missing only people can bring back.
     case Trouble::leftover: case Trouble::old_layer: case Trouble::files_missing: case Trouble::image_missing:
-    case Trouble::stranger:
+    case Trouble::stranger: default:
       return {};
   }
-  return {};
 }
 
 Status Reconciler::remove_container(const Finding& finding) {
@@ -78,11 +83,22 @@ Status Reconciler::remove_container(const Finding& finding) {
   const bool over = finding.generation < row.resource.generation || !lifecycle::may_run(row.resource.state);
   if (!over || (finding.generation == row.resource.generation && lifecycle::in_flight(row.resource.state))) return {};
   const Incarnation incarnation{installation_.instance, finding.uid, finding.generation};
+  FAILPOINT("reconcile.remove.before_effect");
   TRY(driver_.kill(incarnation));
-  return driver_.release(incarnation);
+  TRY(driver_.release(incarnation));
+  FAILPOINT("reconcile.remove.after_effect");
+  return {};
+}
+
+Status Reconciler::erase(const Finding& finding) {
+  FAILPOINT("reconcile.erase.before_effect");
+  TRY(driver_.erase({installation_.instance, finding.uid, finding.layer}));
+  FAILPOINT("reconcile.erase.after_effect");
+  return {};
 }
 
 Status Reconciler::note_lost(const ResourceId& id, int generation) {
+  FAILPOINT("reconcile.lost.before_record");
   return store_.write([&](Transaction& t) -> Status {
     Sandbox row = TRY(t.sandboxes().get(id));
     if (row.resource.generation != generation || lifecycle::in_flight(row.resource.state)) return {};
@@ -94,7 +110,9 @@ Status Reconciler::note_lost(const ResourceId& id, int generation) {
 
 /// A record for what has none: stopped, kept, and then on the one way out, with an archive.
 Status Reconciler::quarantine(const Uuid& uid, int generation, int layer) {
+  FAILPOINT("reconcile.quarantine.before_kill");
   if (generation > 0) TRY(driver_.kill({installation_.instance, uid, generation}));
+  FAILPOINT("reconcile.quarantine.after_kill");
   return store_.write([&](Transaction& t) -> Status {
     Sandbox row;
     row.resource.id = {std::string(describe(Kind::sandbox).prefix) + hex(uid)};

@@ -18,9 +18,13 @@ class Reconciler {
   /// One pass. Its answer is what it found; what it could mend is under way.
   Result<Diagnosis> run_once();
 
+  /// What a pass would do about that finding, now. busy: an effect on its uid is under way.
+  Status settle(const reconcile::Finding& finding);
+
  private:
   Status mend(const reconcile::Finding& finding);
   Status remove_container(const reconcile::Finding& finding);
+  Status erase(const reconcile::Finding& finding);
   Status note_lost(const ResourceId& id, int generation);
   Status quarantine(const Uuid& uid, int generation, int layer);
   Status quarantine_volume(const Uuid& uid, int layer);
@@ -36,6 +40,9 @@ class Reconciler {
   Random& random_;
   const Installation& installation_;
 };
+
+/// A stranger is many things on the host: its newest generation and layer speak for it.
+reconcile::Finding whole(reconcile::Finding stranger, const std::vector<reconcile::Finding>& findings);
 
 /// A stranger that carries our instance is kept this long, stopped, and then archived and deleted.
 constexpr Duration quarantine_retention = std::chrono::hours(24);

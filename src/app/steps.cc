@@ -187,9 +187,11 @@ Result<Commit> Steps::destroy_archive(const Archive& archive) {
   TRY(blobs_.remove(archive.key));
   TRY(blobs_.remove(manifest_key(archive)));
   FAILPOINT("destroy_archive.after_effect");
-  const auto left = blobs_.stat(archive.key);
-  if (left) return fail(Code::unavailable, "the object " + archive.key + " is still there after its removal");
-  if (left.error().code != Code::not_found) return tl::unexpected(left.error());
+  for (const auto& key : {archive.key, manifest_key(archive)}) {
+    const auto left = blobs_.stat(key);
+    if (left) return fail(Code::unavailable, "the object " + key + " is still there after its removal");
+    if (left.error().code != Code::not_found) return tl::unexpected(left.error());
+  }
   return nothing_more;
 }
 

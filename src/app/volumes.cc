@@ -131,9 +131,32 @@ Result<Volume> Volumes::finish(const Caller& caller, const ResourceId& id, const
   });
 }
 
-/// What cannot be written now the next start of the server does.
+/// Nobody was told of it, but its name and its place in the quota are taken until it is deleted.
 void Volumes::give_up(const ResourceId& id) {
-  (void)store_.write([&](Transaction& t) -> Status {
+  if (abandon(id)) return;
+  const std::lock_guard guard(mutex_);
+  given_up_.push_back(id);
+}
+
+Status Volumes::run_once() {
+  std::vector<ResourceId> ids;
+  {
+    const std::lock_guard guard(mutex_);
+    ids.swap(given_up_);
+  }
+  Status trouble;
+  for (const auto& id : ids) {
+    if (auto done = abandon(id); !done) {
+      trouble = std::move(done);
+      const std::lock_guard guard(mutex_);
+      given_up_.push_back(id);
+    }
+  }
+  return trouble;
+}
+
+Status Volumes::abandon(const ResourceId& id) {
+  return store_.write([&](Transaction& t) -> Status {
     const Volume volume = TRY(t.volumes().get(id));
     if (volume.resource.state != State::writing) return {};
     TRY(deletion_.begin(t, Caller::system("volumes", volume.resource.workspace), volume,

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <functional>
+#include <mutex>
+#include <vector>
+
 #include "app/deletion.h"
 #include "ports/blob_store.h"
 #include "ports/driver.h"
@@ -36,6 +40,9 @@ class Volumes {
   /// conflict "volume_mounted" while a sandbox that is not gone mounts it.
   Result<VolumeDeletion> remove(const Caller& caller, const std::string& id_or_name, const DeleteRequest& request);
 
+  /// Deletes what could not be made and could not be given up at once. To be called about once a second.
+  Status run_once();
+
   /// Run before each create, which it may refuse.
   void before_create(std::function<Status()> check) { before_create_ = std::move(check); }
 
@@ -45,6 +52,7 @@ class Volumes {
   Status fill(const Volume& volume);
   Result<Volume> finish(const Caller& caller, const ResourceId& id, const Caveats& caveats);
   void give_up(const ResourceId& id);
+  Status abandon(const ResourceId& id);
 
   Store& store_;
   Driver& driver_;
@@ -53,6 +61,8 @@ class Volumes {
   Random& random_;
   const Installation& installation_;
   std::function<Status()> before_create_;
+  std::mutex mutex_;
+  std::vector<ResourceId> given_up_;   // in rows that could not be written yet; the next start finds them as well
 };
 
 /// The volume of that id or name in the workspace, for a transaction that goes on with it.

@@ -15,6 +15,12 @@ const ResourceId& resource_of(const Piece& piece) {
   return task ? task->resource : std::get<Sandbox>(piece).resource.id;
 }
 
+template <class Piece>
+Lane queue_of(const Piece& piece) {
+  const auto* task = std::get_if<Task>(&piece);
+  return task ? lane_of(task->verb) : lane_of(std::get<Sandbox>(piece));
+}
+
 /// Due first of the two; a tie goes to cleanup.
 bool earlier(const std::vector<Task>& tasks, const std::vector<Sandbox>& sandboxes) {
   if (tasks.empty() || sandboxes.empty()) return !tasks.empty();
@@ -134,7 +140,10 @@ Status Worker::record_kept() {
   Status done;
   for (auto& one : kept) {
     // The step that it may hand on is claimed by us: it goes the same way.
+    const Lane lane = queue_of(one.piece);
     auto next = record_or_keep(std::move(one.piece), std::move(one.outcome));
+    // Its own lane may have looked while it was in nobody's queue, and gone to sleep without an hour to wake.
+    claimed(lane);
     while (next && !std::holds_alternative<std::monostate>(*next)) next = perform_and_record(std::move(*next));
     if (!next) done = tl::unexpected(next.error());
   }

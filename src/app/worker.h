@@ -24,7 +24,7 @@ class Worker {
       : store_(store), steps_(steps), transitions_(transitions), locks_(locks), random_(random),
         installation_(installation) {}
 
-  /// Called when something was claimed: there may be more, for a thread that sleeps.
+  /// Called when something was claimed, or is back in its queue: there may be more, for a thread that sleeps.
   std::function<void(Lane)> claimed = [](Lane) {};
 
   /// Works until nothing of that lane is due, then tells when something will be. Any number of threads may do so.

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "os/file.h"
 
 namespace mayfly {
@@ -91,11 +92,13 @@ class FileWriter : public BlobWriter {
 
   Status write(std::span<const char> bytes) override {
     if (!fd_) return fail(Code::conflict, "cannot write object " + key_ + ": its writer has ended");
+    FAILPOINT("blob.write.before");
     if (auto written = os::write_all(fd_.get(), {bytes.data(), bytes.size()}); !written) {
       // The room it took may be what others wait for.
       give_up();
       return tl::unexpected(in_context("object " + key_, written.error()));
     }
+    FAILPOINT("blob.write.after");
     written_ += bytes.size();
     start_writeback();
     return {};
@@ -103,21 +106,25 @@ class FileWriter : public BlobWriter {
 
   Status commit() override {
     if (!fd_) return fail(Code::conflict, "cannot store object " + key_ + ": its writer has ended");
+    FAILPOINT("blob.commit.before_sync");
     if (::fsync(fd_.get()) != 0) {
       const int number = errno;
       give_up();
       return tl::unexpected(errno_error(number, "cannot sync object " + key_));
     }
+    FAILPOINT("blob.commit.before_rename");
     if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0) {
       const int number = errno;
       give_up();
       if (number == EEXIST) return fail(Code::conflict, "cannot store object " + key_ + ": there is one already");
       return tl::unexpected(errno_error(number, "cannot name object " + key_));
     }
+    FAILPOINT("blob.commit.after_rename");
     fd_.reset();
     if (auto synced = os::sync_folder(folder_of(path_)); !synced) {
       return fail(Code::unknown, "object " + key_ + " may not survive a crash: " + synced.error().message);
     }
+    FAILPOINT("blob.commit.after_sync");
     return {};
   }
 
@@ -202,10 +209,12 @@ Result<BlobInfo> FolderBlobStore::stat(const std::string& key) {
 Status FolderBlobStore::remove(const std::string& key) {
   TRY(check_key(key));
   const std::string path = path_of(key);
+  FAILPOINT("blob.remove.before_unlink");
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     return tl::unexpected(errno_error(errno, "cannot remove object " + key));
   }
+  FAILPOINT("blob.remove.after_unlink");
   return os::sync_folder(folder_of(path));
 }
 

@@ -68,7 +68,9 @@ std::optional<Uuid> parse_uuid(std::string_view text) {
 std::optional<Uuid> uuid_in(std::string_view id) {
   const auto bar = id.rfind('_');
   if (bar == std::string_view::npos || id.size() - bar != 33) return std::nullopt;
-  return parse_uuid(id.substr(bar + 1));
+  const auto uuid = parse_uuid(id.substr(bar + 1));
+  // One spelling only: ids are compared and sorted as text, a cursor too.
+  return uuid && hex(*uuid) == id.substr(bar + 1) ? uuid : std::nullopt;
 }
 
 std::string to_string(const Incarnation& i) {

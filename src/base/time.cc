@@ -96,7 +96,11 @@ Result<WallTime> parse_wall_time(std::string_view text) {
   }
   const year_month_day date{year(*y), month(unsigned(*mo)), day(unsigned(*d))};
   if (at != text.size() || !date.ok() || *h > 23 || *mi > 59 || *s > 60) return bad();
-  return WallTime(sys_days(date) + hours(*h) + minutes(*mi) + std::chrono::seconds(*s) - offset) + Duration(us);
+  const auto second = sys_days(date) + hours(*h) + minutes(*mi) + std::chrono::seconds(*s) - offset;
+  const WallTime at_utc = WallTime(second) + Duration(us);
+  // An offset or a leap second can lead out of the years that four digits tell: such an instant could not be written.
+  if (at_utc < sys_days(year(0) / 1 / 1) || at_utc >= sys_days(year(10'000) / 1 / 1)) return bad();
+  return at_utc;
 }
 
 std::string human(Duration d) {

@@ -35,7 +35,8 @@ constexpr const char* about_the_rest =
     "  0 done   1 the operation failed, or doctor found something   2 wrong usage   3 no such thing\n"
     "  4 its state forbids this   5 not authenticated or not allowed   6 the server cannot be reached\n"
     "  7 accepted, but not done in the time that was waited   exec and run: the command's own, or\n"
-    "  8 when not all of its output came; the last line on stderr then tells the command's own";
+    "  8 when not all of its output came; the last line on stderr then tells the command's own\n"
+    "  doctor: 0 clean, 1 it found something, 2 it could not look";
 
 /// Everything a command line can hold, and the command that was chosen.
 struct CommandLine {
@@ -54,6 +55,7 @@ struct CommandLine {
   ImageOptions image;
   RestoreOptions restore;
   PeopleOptions people;
+  DoctorOptions doctor;
   std::string subject, second, third;
   std::function<Result<int>(Session&)> chosen;
 };
@@ -496,10 +498,16 @@ void Tree::server() {
   auto* doctor_command =
       add(&app_, "doctor", "what the host has against what the database says; exit code 1 if they differ",
           [&l](Session& s) -> Result<int> {
-            if (l.second.empty()) return doctor(s);
+            if (l.second.empty()) return doctor(s, l.doctor);
             return fail(Code::invalid, "doctor: --data must follow it directly");
           });
+  doctor_command->add_flag("--deep", l.doctor.deep, "read every archive back too, byte by byte");
+  doctor_command->add_flag("--fix", l.doctor.fix, "after a question: what stands behind --fix in its report");
+  doctor_command->add_flag("--yes", l.doctor.yes, "with --fix: do not ask");
   doctor_command->add_option("--data", l.second, "with the server down: look into its data folder")->type_name("DIR");
+  needs(add(&app_, "explain", "why something is still here, or why and by whom it was deleted",
+            [&l](Session& s) { return explain(s, l.subject); }),
+        "ID");
   add(&app_, "version", "print the version of this program", [](Session& s) -> Result<int> {
     const json::object version = {{"version", MAYFLY_VERSION}};
     s.out.line(s.json ? boost::json::serialize(version) : std::string("mayfly ") + MAYFLY_VERSION);

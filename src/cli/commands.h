@@ -91,6 +91,10 @@ struct ImageOptions {
   bool on_server = false, no_wait = false, dry_run = false;
 };
 
+struct DoctorOptions {
+  bool deep = false, fix = false, yes = false;
+};
+
 /// One path of an archive, into a sandbox that runs.
 struct RestoreOptions {
   std::string archive, path, into, to;
@@ -133,7 +137,11 @@ Result<int> cleanup_tree(Session& session, const std::string& task);
 Result<int> retry_cleanup(Session& session, const std::string& task);
 Result<int> sweep_stale(Session& session, const StaleOptions& options);
 Result<int> list_events(Session& session, const ListOptions& options);
-Result<int> doctor(Session& session);
+
+// commands_doctor.cc
+/// exit_ok: clean; exit_failed: it found something; exit_not_examined: it could not look.
+Result<int> doctor(Session& session, const DoctorOptions& options);
+Result<int> explain(Session& session, const std::string& id);
 
 // commands_volume.cc
 Result<int> create_volume(Session& session, const VolumeOptions& options);

@@ -152,20 +152,4 @@ Result<int> list_events(Session& session, const ListOptions& options) {
   return exit_ok;
 }
 
-Result<int> doctor(Session& session) {
-  const auto answer = TRY(session.api.get("examine the server", "/v1/doctor"));
-  const bool clean = flag_at(answer.body, "clean");
-  std::string text = clean ? "clean: " : "not clean: ";
-  text += text_at(answer.body, "sandboxes") + " sandboxes in the database, " + text_at(answer.body, "things") +
-          " things of them on the host\n";
-  Table findings({{""}, {""}});
-  for (const auto& value : array_at(answer.body, "findings"))
-    findings.add({{text_at(value.as_object(), "trouble"), Tone::bad}, text_at(value.as_object(), "text")});
-  text += findings.render(session.out.paper());
-  if (flag_at(answer.body, "suspicious"))
-    text += "so much is unknown that nothing is removed: was an old database restored?\n";
-  show(session, answer, text);
-  return clean ? exit_ok : exit_failed;
-}
-
 }  // namespace mayfly::cli

@@ -7,6 +7,7 @@ enum ExitCode : int {
   exit_ok = 0,
   exit_failed = 1,        // the operation failed, or doctor found something
   exit_usage = 2,         // the command line, or a value in it, is wrong
+  exit_not_examined = 2,  // doctor could not look, whatever kept it
   exit_not_found = 3,
   exit_conflict = 4,      // the thing is in a state that forbids this
   exit_denied = 5,        // no key, an unknown key, or one that may not

@@ -59,6 +59,14 @@ std::optional<Verb> parse_verb(std::string_view text) {
     if (verb.name == text) return verb.verb;
   return std::nullopt;
 }
+const std::vector<std::string_view>& verb_names() {
+  static const auto all = [] {
+    std::vector<std::string_view> names;
+    for (const auto& verb : verbs) names.push_back(verb.name);
+    return names;
+  }();
+  return all;
+}
 Act act_of(Verb verb) { return describe(verb).act; }
 Kind kind_of(Verb verb) { return describe(verb).kind; }
 std::string_view name(TaskStatus status) { return status_names[static_cast<std::size_t>(status)]; }

@@ -22,6 +22,7 @@ enum class Verb {
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);
+const std::vector<std::string_view>& verb_names();   // of all, in their order
 
 /// What a verb does to its kind. A kind's plan is its verbs in the order of their enumeration: a new kind is a few more
 /// of them.

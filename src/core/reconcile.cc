@@ -9,10 +9,17 @@
 namespace mayfly::reconcile {
 
 std::string_view name(Trouble trouble) {
-  constexpr std::array names = {"unknown", "old_generation", "should_not_run", "leftover",
-                                "trash",   "old_layer",      "vanished",       "files_missing",
-                                "image_missing", "stranger"};
+  constexpr std::array names = {"unknown",         "old_generation", "should_not_run", "leftover",
+                                "trash",           "old_layer",      "vanished",       "files_missing",
+                                "image_missing",   "stranger",       "clash",          "archive_missing",
+                                "archive_size",    "archive_damaged", "stray_object",  "quarantined",
+                                "deadline_late",   "task_failed",    "task_stuck",     "tree_broken",
+                                "dangling"};
   return names[static_cast<std::size_t>(trouble)];
+}
+
+std::string key_of(const Finding& finding) {
+  return std::string(name(finding.trouble)) + ":" + (finding.where.empty() ? finding.id.text : finding.where);
 }
 
 namespace {
@@ -21,7 +28,8 @@ std::string who(const Row& row) { return row.id.text + (row.name.empty() ? "" : 
 
 std::optional<Finding> judge(const Seen& seen, const Row& row) {
   const auto finding = [&](Trouble trouble, std::string why) {
-    return Finding{trouble, seen.uid, row.id, seen.generation, seen.layer, seen.what + ": " + std::move(why)};
+    return Finding{trouble, seen.uid, row.id, seen.generation, seen.layer, seen.what + ": " + std::move(why),
+                   seen.kind, seen.where};
   };
   if (seen.generation > 0 && seen.generation < row.generation)
     return finding(Trouble::old_generation, "generation " + std::to_string(seen.generation) + " of " + who(row) +
@@ -51,12 +59,13 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
     if (thing.layer > 0 && !thing.trash) layers.emplace(thing.uid, thing.layer);
     const auto row = by_uid.find(thing.uid);
     if (row == by_uid.end() && thing.trash) {
-      findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its owner was forgotten"});
+      findings.push_back({Trouble::trash, thing.uid, {}, 0, thing.layer, thing.what + ": its owner was forgotten",
+                          thing.kind, thing.where});
     } else if (row == by_uid.end()) {
       findings.push_back({Trouble::unknown, thing.uid, {}, thing.generation, thing.layer,
                           thing.what + ": no " + std::string(describe(thing.kind).name) + " has the uid " +
                               hex(thing.uid),
-                          thing.kind});
+                          thing.kind, thing.where});
     } else if (auto finding = judge(thing, *row->second)) {
       findings.push_back(std::move(*finding));
     }
@@ -68,14 +77,16 @@ std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Ro
                         "the files of " + who(row) + " are missing: layer " + std::to_string(row.layer) +
                             " is not on this host. Restore an archive of it into a new " +
                             std::string(describe(kind_of_id(row.id.text).value_or(Kind::sandbox)).name) +
-                            ", and delete this one without an archive"});
+                            ", and delete this one without an archive",
+                        kind_of_id(row.id.text).value_or(Kind::sandbox), row.id.text});
   }
   for (const auto& row : rows) {
     if (row.in_flight || (row.state != State::running && row.state != State::paused)) continue;
     if (running.contains({uid_of(row.id), row.generation})) continue;
     findings.push_back({Trouble::vanished, uid_of(row.id), row.id, row.generation, 0,
                         who(row) + " is recorded as " + std::string(mayfly::name(row.state)) +
-                            ", but no process of generation " + std::to_string(row.generation) + " exists"});
+                            ", but no process of generation " + std::to_string(row.generation) + " exists",
+                        Kind::sandbox, row.id.text});
   }
   return findings;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What the host has against what the database says: one comparison, which the reconciler acts on and doctor prints.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Seen {
   bool trash = false;
   std::string what;     // "cgroup /sys/...": for people
   Kind kind = Kind::sandbox;   // what it looks like
+  std::string where = {};      // its place alone
 };
 
 /// Something the database says.
@@ -41,6 +43,17 @@ enum class Trouble {
   files_missing,    // it has files, and its layer is not there
   image_missing,    // an image has a name, and its files are not there
   stranger,         // something lies in the data folder under a name that is never given
+  clash,            // the host's own things contradict each other: a range of ids that two sandboxes have
+  archive_missing,  // an archive is recorded, and an object of it is not there
+  archive_size,     // the object has another size than the record
+  archive_damaged,  // its bytes are not those that were archived
+  stray_object,     // an object belongs to no archive
+  quarantined,      // it was found in no row, and waits for its end
+  deadline_late,    // a deadline has passed, and nothing came of it
+  task_failed,      // a cleanup task has given up
+  task_stuck,       // it tries for ever
+  tree_broken,      // a delete that cannot end by itself
+  dangling,         // a row that names what is not there
 };
 std::string_view name(Trouble trouble);
 
@@ -52,7 +65,12 @@ struct Finding {
   int layer = 0;
   std::string text;         // one sentence for people, naming the thing
   Kind kind = Kind::sandbox;   // of what is unknown: what it looks like
+  std::string where = {};      // the one thing it is about: a path, a key, an id
+  std::optional<Time> since = {};   // as far as the database knows
 };
+
+/// What names a finding from one look to the next: its trouble and its thing.
+std::string key_of(const Finding& finding);
 
 /// Every difference. Rows that are in flight are compared only for generations and layers that are over.
 std::vector<Finding> compare(const std::vector<Seen>& seen, const std::vector<Row>& rows);

@@ -18,6 +18,8 @@ constexpr int clock_every = 5;
 constexpr Duration pool_period = 10s;
 // Whoever has just taken one is about to use it: the next one is not started beside their first command.
 constexpr auto pool_pause = std::chrono::milliseconds(25);
+// A doctor's second look: what was on its way has arrived by then.
+constexpr auto between_looks = std::chrono::milliseconds(100);
 constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 constexpr int forget_every = 10;
@@ -60,13 +62,15 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   // A first life may end before its first second does, and its downtime is counted from here.
   if (!record) TRY(save_clock(*engine->store_, engine->boot_id_, boottime(), engine->clock_.now()));
   TRY(engine->open_driver());
+  engine->lists_ = std::make_unique<Lists>(
+      *engine->store_, query::Cursors(TRY(cursor_keys(*engine->store_, engine->random_)), os::hmac_sha256));
   engine->wire();
   TRY(engine->catalog_->ensure_builtin());
   for (const auto& [name, target] : config.image_aliases) TRY(engine->catalog_->alias(name, target));
   return engine;
 }
 
-Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
+Result<Report> Engine::examine(const Config& config, DataFolder folder) {
   Engine engine(config, std::move(folder));
   engine.clock_.start_from(engine.clock_.wall().time_since_epoch() - boottime());
   TRY(engine.open_store());
@@ -78,8 +82,7 @@ Result<Diagnosis> Engine::examine(const Config& config, DataFolder folder) {
   }));
   TRY(engine.open_driver());
   engine.stopping_ = true;
-  return diagnose(*engine.store_, *engine.driver_, *engine.blobs_, *engine.images_,
-                  engine.installation_.instance);
+  return examine_at_rest(*engine.store_, *engine.driver_, *engine.blobs_, *engine.images_, engine.installation_);
 }
 
 Status Engine::open_store() {
@@ -183,11 +186,15 @@ void Engine::wire() {
   workspaces_ = std::make_unique<Workspaces>(*store_, *access_, random_);
   volumes_ = std::make_unique<Volumes>(*store_, *measured_, *blobs_, *deletion_, random_, installation_);
   volumes_->before_create([this] { return check_disk(); });
+  doctor_ = std::make_unique<Doctor>(*store_, *driver_, *blobs_, *images_, *archives_, *reconciler_, *deletion_,
+                                     random_, clock_, installation_);
+  doctor_->pause = [] { std::this_thread::sleep_for(between_looks); };
+  explanations_ = std::make_unique<Explanations>(*store_, clock_, installation_);
   access_->limits.standard = config_.rate_limit;
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
-      *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_,
-      [this] { return diagnose(*store_, *driver_, *blobs_, *images_, installation_.instance); },
+      *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_, *doctor_, *explanations_,
+      *lists_,
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");
@@ -309,6 +316,8 @@ void Engine::keep_house() {
     (void)waiting_->run_once(clock_.now());
     if (const auto done = activity_->flush(); !done)
       log::error("uses were not written", {{"error", done.error().message}});
+    if (const auto done = volumes_->run_once(); !done)
+      log::error("volumes that could not be made were not given up", {{"error", done.error().message}});
     if (const auto done = access_->flush(); !done)
       log::error("uses of keys were not written", {{"error", done.error().message}});
     if (round % clock_every == 0)
@@ -352,7 +361,9 @@ void Engine::reconcile() {
     else {
       for (const auto& finding : found->findings)
         log::warning(finding.text, {{"trouble", std::string(reconcile::name(finding.trouble))}});
-      for (const auto& sentence : found->archives) log::warning(sentence, {{"trouble", "archive"}});
+      for (const auto& finding : found->archives)
+        log::warning(finding.text, {{"trouble", std::string(reconcile::name(finding.trouble))}});
+      doctor_->notice(*found);
       if (found->suspicious)
         log::error("so much on this host is unknown to the database that the database is more likely wrong: nothing "
                    "unknown is touched; see mayfly doctor");

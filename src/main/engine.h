@@ -37,7 +37,7 @@ class Engine {
   ~Engine();
 
   /// Compares the host with the database while no server runs; changes neither.
-  static Result<Diagnosis> examine(const Config& config, DataFolder folder);
+  static Result<Report> examine(const Config& config, DataFolder folder);
 
   /// Waits for helpers of an earlier life, compares host and database, then sets the loops going.
   Status start();
@@ -104,12 +104,15 @@ class Engine {
   std::unique_ptr<Archives> archives_;
   std::unique_ptr<PathRestore> path_restore_;
   std::unique_ptr<Cleanups> cleanups_;
+  std::unique_ptr<Lists> lists_;
   std::unique_ptr<StaleSweep> stale_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<People> people_;
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Volumes> volumes_;
+  std::unique_ptr<Doctor> doctor_;
+  std::unique_ptr<Explanations> explanations_;
   std::unique_ptr<api::Services> services_;
 
   Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_, pool_bell_, sleep_bell_;

@@ -36,6 +36,7 @@ class MeasuredDriver : public Driver {
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;
   Result<std::vector<Found>> inventory() override;
   Result<std::vector<std::string>> strangers() override { return real_.strangers(); }
+  Result<std::vector<std::string>> disorders() override { return real_.disorders(); }
   Result<ManifestSummary> export_layer(const LayerRef& layer, const Exclusions& exclude, Sink& tar,
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "api/native/routes.h"
+#include "api/routes.h"
 #include "base/failpoint.h"
 #include "http/server.h"
 #include "main/engine.h"
@@ -161,7 +162,7 @@ Status run(const Config& config) {
     TRY(data_server.start());
     if (front.data_url.empty()) front.data_url = url_of(config.data_address, data_server.port(), tls != nullptr);
   }
-  api::native::add_routes(router, engine->services());
+  api::add_routes(router, engine->services());
   TRY(server.start());
   const auto url = url_of(config.address, server.port(), tls != nullptr);
   std::printf("mayfly " MAYFLY_VERSION " listening on %s%s%s\n", url.c_str(),
@@ -201,15 +202,13 @@ int doctor_offline(int argc, char** argv) {
     return 2;
   }
   if (!folder) return refuse(folder.error());
-  const auto diagnosis = Engine::examine(*config, std::move(*folder));
-  if (!diagnosis) return refuse(diagnosis.error());
-  for (const auto& finding : diagnosis->findings)
+  const auto report = Engine::examine(*config, std::move(*folder));
+  if (!report) return refuse(report.error());
+  for (const auto& finding : report->findings)
     std::printf("%s: %s\n", std::string(reconcile::name(finding.trouble)).c_str(), finding.text.c_str());
-  for (const auto& sentence : diagnosis->archives) std::printf("archive: %s\n", sentence.c_str());
-  std::printf("%s: %zu sandboxes and %zu things of the host compared, %zu differences\n",
-              diagnosis->clean() ? "clean" : "NOT CLEAN", diagnosis->sandboxes, diagnosis->things,
-              diagnosis->findings.size() + diagnosis->archives.size());
-  return diagnosis->clean() ? 0 : 1;
+  std::printf("%s: %zu sandboxes and %zu things of the host compared, %zu findings\n",
+              report->clean() ? "clean" : "NOT CLEAN", report->sandboxes, report->things, report->findings.size());
+  return report->clean() ? 0 : 1;
 }
 
 }  // namespace mayfly

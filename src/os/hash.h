@@ -22,4 +22,7 @@ class Sha256 {
 
 std::string sha256_hex(std::string_view bytes);
 
+/// HMAC-SHA-256: 32 bytes.
+std::string hmac_sha256(std::string_view secret, std::string_view text);
+
 }  // namespace mayfly::os

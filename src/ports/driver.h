@@ -108,6 +108,8 @@ class Driver {
   virtual Result<std::vector<Found>> inventory() = 0;
   /// Paths in the driver's own folders whose names it never gives, finished or half made.
   virtual Result<std::vector<std::string>> strangers() { return std::vector<std::string>(); }
+  /// Sentences about things of the driver's own that contradict each other: a range of ids that two sandboxes have.
+  virtual Result<std::vector<std::string>> disorders() { return std::vector<std::string>(); }
 
   /// Writes the layer as a compressed tar to `tar` and its manifest to `manifest`; neither ever held in memory.
   /// Needs no process inside. not_found: there is no such layer.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "ports/list_table.h"
 #include "ports/tables.h"
 
 namespace mayfly {
@@ -43,6 +44,7 @@ class Transaction {
   virtual IdentityTable& identities() = 0;
   virtual SettingTable& settings() = 0;
   virtual IdempotencyTable& idempotency() = 0;
+  virtual ListTable& lists() = 0;
 
   std::uint16_t ids_made = 0;                   // in this transaction: ids sort in the order they were made
   Wakes wakes;                                  // delivered to the store's listener after the commit

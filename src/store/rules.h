@@ -17,6 +17,9 @@ std::optional<Lane> queue_of(const Task& task);
 
 /// The same row after whoever had claimed it is known to be dead: ready again, at once.
 Sandbox released(Sandbox sandbox, Time now);
+/// What waits for an attempt further ahead than this waits by a clock that has been set back since, because no delay is
+/// as long. Releasing claims at a start brings it to now.
+constexpr Duration longest_wait = 10min;
 Task released(Task task, Time now);
 
 /// What a task is: none of it changes after the insert.

@@ -21,9 +21,10 @@ TEST(LifetimeFields, TakeEveryInstantThatAnAnswerCanWrite) {
 }
 
 TEST(LifetimeFields, RefuseAnInstantBeyondWhatAnAnswerCanWrite) {
-  for (const auto* at : {"9999-12-31T23:59:60Z", "9999-12-31T23:59:59-23:59", "9999-01-01T00:00:00Z",
-                         "9998-12-31T23:59:60Z", "0000-01-01T00:00:00+23:59", "0000-06-01T00:00:00Z"})
+  for (const auto* at : {"9999-01-01T00:00:00Z", "9998-12-31T23:59:60Z", "0000-06-01T00:00:00Z"})
     EXPECT_EQ(read_at(at), "a time from the years 0001 to 9998") << at;
+  for (const auto* at : {"9999-12-31T23:59:60Z", "9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"})
+    EXPECT_EQ(read_at(at), "an RFC 3339 time with an offset, such as 2026-11-21T10:30:00Z") << at;
   EXPECT_EQ(read_at("tomorrow"), "an RFC 3339 time with an offset, such as 2026-11-21T10:30:00Z");
 }
 

@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-#include "api/native/routes.h"
+#include "api/routes.h"
 
 namespace mayfly::api {
 
@@ -35,7 +35,9 @@ Services services_of_nobody() {
           .volumes = nobody<Volumes>(),
           .builds = nobody<ImageBuilds>(),
           .path_restore = nobody<PathRestore>(),
-          .diagnose = {},
+          .doctor = nobody<Doctor>(),
+          .explanations = nobody<Explanations>(),
+          .lists = nobody<Lists>(),
           .ready = {},
           .metrics = {},
           .openapi = {},
@@ -81,7 +83,7 @@ TEST(OpenApi, NamesEveryRouteAndNoOther) {
   auto services = services_of_nobody();
   http::Router router;
 
-  native::add_routes(router, services);
+  add_routes(router, services);
 
   EXPECT_THAT(documented(), testing::UnorderedElementsAreArray(served(router)));
 }

@@ -67,13 +67,26 @@ TEST(ServiceClock, IsSavedAndLoaded) {
   World world;
   EXPECT_FALSE(must(load_clock(world.store)));
 
-  must(save_clock(world.store, "boot-1", 5000s, last_seen));
+  must(save_clock(world.store, "boot-1", 5000s, last_seen + 1h));
 
   const auto loaded = must(load_clock(world.store));
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->boot_id, "boot-1");
   EXPECT_EQ(loaded->boottime, Duration(5000s));
-  EXPECT_EQ(loaded->time, last_seen);
+  EXPECT_EQ(loaded->time, last_seen + 1h);
+}
+
+TEST(ServiceClock, GoesOnFromWhatWasWrittenAfterItsRecord) {
+  World world;
+  must(save_clock(world.store, "boot-1", 5000s, world.clock.now()));
+  world.clock.advance(2h);   // the machine slept, and died before the record was written again
+  const auto sandbox = world.a_requested_sandbox();
+
+  const auto loaded = must(load_clock(world.store));
+
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->time, world.last_event(sandbox.resource.id, "sandbox.created").at);
+  EXPECT_EQ(loaded->time - loaded->boottime, last_seen - 5000s) << "of the same boot it is the same clock";
 }
 
 TEST(Installation, IsMadeOnceAndContinued) {

@@ -331,7 +331,9 @@ TEST(Diagnosis, TellsOfArchivesAndObjectsThatDoNotMatch) {
   const auto diagnosis = diagnosed(world);
 
   EXPECT_FALSE(diagnosis.clean());
-  EXPECT_EQ(diagnosis.archives,
+  std::vector<std::string> sentences;
+  for (const auto& finding : diagnosis.archives) sentences.push_back(finding.text);
+  EXPECT_EQ(sentences,
             (std::vector<std::string>{
                 "archive " + missing.resource.id.text + " is recorded, but its object " + missing.key +
                     " is missing: bring it back from a copy, or delete the archive",

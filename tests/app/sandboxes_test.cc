@@ -45,6 +45,19 @@ TEST(Create, MakesUpANameWhereNoneIsGiven) {
   EXPECT_TRUE(one.resource.id < other.resource.id) << "ids sort by the order they were made in";
 }
 
+TEST(Create, TakesANameFromWhatIsPastItsEndAndNotAMomentSooner) {
+  World world;
+  const auto holder = world.a_running_sandbox({.name = "build", .lifetime = age_of(10min)});
+  world.clock.advance(9min);
+
+  EXPECT_EQ(outcome(world->sandboxes.create(world.admin(), wish_for("build"))), "conflict name_taken");
+  EXPECT_EQ(world.state_of(holder), "running");
+
+  world.clock.advance(1min + 1ms);
+  EXPECT_EQ(outcome(world->sandboxes.create(world.admin(), wish_for("build"))), "fine");
+  EXPECT_EQ(world.state_of(holder), "deleting") << "no loop has come by yet";
+}
+
 TEST(Create, IsRefusedWithWhatToDoAboutIt) {
   World world;
   world.a_requested_sandbox({.name = "taken"});

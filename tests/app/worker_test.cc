@@ -136,6 +136,29 @@ TEST(Worker, AResultWhoseClaimWasTakenAwayIsDropped) {
   EXPECT_EQ(world.driver.count("kill"), 2) << "what the zombie did counts for nothing: it is done again";
 }
 
+TEST(Worker, AResultIsDroppedAlsoWhereTheNextLifeIsAtTheSameStep) {
+  World world;
+  const auto sandbox = world.a_running_sandbox();
+  const auto root = world.remove(sandbox, without_archive);
+  std::int64_t next_life = 0;
+  world.driver.during("kill", [&] {
+    next_life = must(open_installation(world.store, world.chance, "", "")).epoch;
+    auto step = world.step(root, Verb::stop_sandbox);
+    must(world.store.write([&](Transaction& t) -> Status {
+      step.phase = Phase::running;
+      step.work.claim = next_life;
+      return t.tasks().update(step);
+    }));
+  });
+
+  world.run_fast();
+
+  EXPECT_EQ(world->worker.counters.zombies, 1u);
+  EXPECT_EQ(world.step(root, Verb::stop_sandbox).phase, Phase::running) << "it is the other's to record";
+  EXPECT_EQ(world.step(root, Verb::stop_sandbox).work.claim, next_life);
+  EXPECT_EQ(world.driver.count("kill"), 1);
+}
+
 TEST(Worker, AStartWhoseSandboxWasDeletedMeanwhileIsDroppedAndCleanedUp) {
   World world;
   const auto sandbox = world.a_requested_sandbox();

@@ -88,6 +88,7 @@ TEST(Id, WithoutAUuidHasNone) {
   const std::string malformed[] = {
       "", "_", "sbx_", hex_digits, "sbx_" + dashed_digits, "sbx_" + hex_digits + "0", "sbx-" + hex_digits,
       "sbx_" + hex_digits.substr(1), "sbx_" + hex_digits + "_", "sbx_zz" + hex_digits.substr(2),
+      "sbx_0192A3b4c5d67e8f9a0b1c2d3e4f5061",
   };
   for (const auto& text : malformed) EXPECT_FALSE(uuid_in(text)) << '"' << text << '"';
 }

@@ -76,6 +76,9 @@ TEST(WallTime, RefusesWhatIsNoTime) {
       "226-11-21T10:30:00Z",
       "2026-1l-21T10:30:00Z",
       "2026-11-21T10:30:00\xE2\x88\x92" "01:00",  // a typographic minus
+      "9999-12-31T23:59:59-00:01",        // the year 10000
+      "9999-12-31T23:59:60Z",
+      "0000-01-01T00:00:00+00:01",        // and the one before 0
   };
   for (const auto text : table) EXPECT_EQ(understood(text), "invalid") << '"' << text << '"';
   EXPECT_EQ(understood(std::string_view("2026-11-21T10:30:00Z\0", 21)), "invalid");

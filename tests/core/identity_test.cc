@@ -81,11 +81,17 @@ TEST(Identity, ScopesAreReadAsTheyAreWritten) {
 TEST(Identity, NamesHaveAShape) {
   for (const auto* good : {"a", "ada", "Ada.Lovelace", "ada@example.org", "x_1-2"})
     EXPECT_TRUE(check_user_name(good)) << good;
-  for (const auto* bad : {"", "1", "-a", "usr_1", "a b", "a/b", "\xc3\xa4"}) EXPECT_FALSE(check_user_name(bad)) << bad;
+  for (const auto* bad : {"", "1", "-a", "usr_1", "a b", "a/b", "\xc3\xa4", "a:", "[a", "{a", "a[", "a{"})
+    EXPECT_FALSE(check_user_name(bad)) << bad;
   EXPECT_FALSE(check_user_name(std::string(64, 'a')));
   for (const auto* good : {"a", "0", "team-7"}) EXPECT_TRUE(check_slug(good)) << good;
-  for (const auto* bad : {"", "-a", "a-", "A", "a_b", "wsp_1"}) EXPECT_FALSE(check_slug(bad)) << bad;
+  for (const auto* bad : {"", "-a", "a-", "A", "a_b", "wsp_1", "{", ":", "a{a", "a:a", "/a"})
+    EXPECT_FALSE(check_slug(bad)) << bad;
+  EXPECT_FALSE(check_slug(std::string(64, 'a')));
   EXPECT_TRUE(check_key_name("ci of the search team"));
+  EXPECT_TRUE(check_key_name(std::string(100, 'a')));
+  for (const auto& bad : {std::string(), std::string(101, 'a'), std::string("a\x7f"), std::string("a\n")})
+    EXPECT_FALSE(check_key_name(bad)) << bad;
   EXPECT_FALSE(check_key_name("two\nlines"));
   EXPECT_FALSE(check_key_name(""));
 }

@@ -101,6 +101,14 @@ TEST(Lifecycle, TheTransitionalStatesAreTheIntents) {
   EXPECT_EQ(found, (std::set<std::string>{"requested", "starting", "pausing", "resuming", "stopping"}));
 }
 
+TEST(Lifecycle, AWorkerIsAtWhatIsAnIntentOrDeleted) {
+  std::set<std::string> found;
+  for (int s = 0; s < states; ++s)
+    if (in_flight(static_cast<State>(s))) found.insert(word(static_cast<State>(s)));
+
+  EXPECT_EQ(found, (std::set<std::string>{"requested", "starting", "pausing", "resuming", "stopping", "deleting"}));
+}
+
 TEST(Lifecycle, NothingRunsOfWhatHasNotBegunOrHasEnded) {
   std::set<std::string> quiet;
   for (int s = 0; s < states; ++s)

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "e2e/server.h"
+#include "e2e/totals.h"
 
 namespace mayfly::test {
 namespace {
@@ -126,6 +127,7 @@ TEST_F(RandomKill, BreaksNoPromise) {
   std::vector<Client> all;
   for (int i = 0; i < clients; ++i) all.emplace_back(i, seed);
 
+  long kills = 0, told = 0;
   for (int round = 0; round < rounds() && !HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     std::atomic<int> answers = 0;
@@ -138,11 +140,14 @@ TEST_F(RandomKill, BreaksNoPromise) {
     for (int now = answers; now < enough; now = answers) answers.wait(now);
     server_.kill_hard();
     for (auto& thread : threads) thread.join();
+    ++kills;
+    told += answers;
 
     ASSERT_TRUE(server_.start()) << server_.log();
     EXPECT_TRUE(comes_true([&] { return server_.clean(); }, 2s)) << server_.doctor();
     for (auto& client : all) client.check(server_);
   }
+  add_to_totals({{"kills", kills}, {"answers_before_kills", told}, {"kill_failures", HasFailure()}});
 }
 
 }  // namespace

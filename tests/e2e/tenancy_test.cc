@@ -4,110 +4,11 @@
 #include <map>
 #include <set>
 
+#include "e2e/openapi_document.h"
 #include "e2e/server.h"
 
 namespace mayfly::test {
 namespace {
-
-/// The document, with its references followed.
-class Document {
- public:
-  explicit Document(json::value document) : document_(std::move(document)) {}
-
-  const json::object& paths() const { return document_.at("paths").as_object(); }
-
-  const json::object& followed(const json::value& value) const {
-    const auto* object = value.if_object();
-    while (const auto* reference = object->if_contains("$ref"))
-      object = document_.at_pointer(std::string(reference->as_string()).substr(1)).if_object();
-    return *object;
-  }
-
-  /// What a well-formed body looks like: the example of the operation, or the least that its schema asks for.
-  std::string body_of(const json::object& operation) const {
-    const auto* asked = operation.if_contains("requestBody");
-    if (!asked) return {};
-    const auto& content = followed(*asked).at("content").as_object();
-    const auto* in_json = content.if_contains("application/json");
-    if (!in_json) return "bytes";
-    const auto& media = in_json->as_object();
-    if (const auto* example = media.if_contains("example")) return boost::json::serialize(*example);
-    if (const auto* examples = media.if_contains("examples"))
-      return boost::json::serialize(examples->as_object().begin()->value().at("value"));
-    return boost::json::serialize(least(media.at("schema")));
-  }
-
-  json::value least(const json::value& value) const {
-    const auto& schema = followed(value);
-    for (const auto* key : {"example", "default"})
-      if (const auto* given = schema.if_contains(key)) return *given;
-    if (const auto* words = schema.if_contains("enum")) return words->as_array().at(0);
-    const auto* type = schema.if_contains("type");
-    if (type && *type == json::value("object")) {
-      json::object object;
-      if (const auto* required = schema.if_contains("required"))
-        for (const auto& name : required->as_array())
-          object[name.as_string()] = least(schema.at("properties").at(name.as_string()));
-      // One of several is needed where none is required.
-      const auto* members = schema.if_contains("properties");
-      if (object.empty() && members && !members->as_object().empty()) {
-        const auto& first = *members->as_object().begin();
-        object[first.key()] = least(first.value());
-      }
-      return object;
-    }
-    if (type && *type == json::value("array")) return json::array();
-    if (const auto* minimum = schema.if_contains("minimum")) return *minimum;
-    if (type && *type == json::value("integer")) return 1;
-    if (type && *type == json::value("number")) return 1.5;
-    if (type && *type == json::value("boolean")) return true;
-    if (const auto* format = schema.if_contains("format"); format && *format == json::value("date-time"))
-      return "2099-01-01T00:00:00Z";
-    return "x";
-  }
-
- private:
-  json::value document_;
-};
-
-struct Parameter {
-  std::string name, in;
-  bool required = false;
-  json::value schema;
-  std::optional<json::value> example;
-};
-
-struct Operation {
-  std::string method, path;
-  std::vector<Parameter> parameters;
-  std::string body;
-  std::string title() const { return method + " " + path; }
-};
-
-std::vector<Operation> operations_of(const Document& document) {
-  std::vector<Operation> all;
-  for (const auto& [path, item] : document.paths()) {
-    if (!path.starts_with("/v1/")) continue;
-    for (const auto* method : {"get", "put", "post", "delete", "patch"}) {
-      const auto* found = item.as_object().if_contains(method);
-      if (!found) continue;
-      const auto& operation = found->as_object();
-      Operation made{method, std::string(path), {}, document.body_of(operation)};
-      for (auto& letter : made.method) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-      for (const auto* owner : {&item.as_object(), &operation})
-        if (const auto* list = owner->if_contains("parameters"))
-          for (const auto& entry : list->as_array()) {
-            const auto& parameter = document.followed(entry);
-            Parameter read{std::string(parameter.at("name").as_string()), std::string(parameter.at("in").as_string()),
-                           parameter.contains("required"), document.followed(parameter.at("schema")), {}};
-            if (const auto* example = parameter.if_contains("example")) read.example = *example;
-            made.parameters.push_back(std::move(read));
-          }
-      all.push_back(std::move(made));
-    }
-  }
-  return all;
-}
 
 /// What stands behind a path parameter, by the word before it: "sandboxes", "processes", ...
 using Things = std::map<std::string, std::string>;
@@ -156,7 +57,7 @@ class Tenancy : public Served {
   void fill_a() {
     const auto made = a_->create({{"name", "of-a"}});
     ASSERT_EQ(made.status, 201) << made << server_.log();
-    sandbox_ = theirs_["sandboxes"] = made.string("id");
+    sandbox_ = theirs_["sandboxes"] = theirs_["explain"] = made.string("id");
     theirs_["processes"] = "1";
     ASSERT_EQ(a_->exec(sandbox_, "echo text > /file").status, 200);
     const auto old = a_->create({{"name", "old-of-a"}});
@@ -214,7 +115,11 @@ class Tenancy : public Served {
   /// Status, media type and body, but for the ids that were asked for and the id of the request.
   static std::string shape_of(const Answer& answer, const Things& things) {
     auto body = answer.body;
-    if (auto* object = body.if_object()) object->erase("request_id");
+    if (auto* object = body.if_object()) {
+      object->erase("request_id");
+      auto* error = object->if_contains("error");
+      if (error && error->is_object()) error->as_object().erase("requestId");
+    }
     const auto* type = http::find(answer.headers, "Content-Type");
     return without_ids(std::to_string(answer.status) + " " + (type ? *type : "") + " " +
                            (body.is_null() ? answer.text : boost::json::serialize(body)),
@@ -304,7 +209,8 @@ TEST_F(Tenancy, AWorkspaceOfOthersIsLikeNone) {
       const auto theirs = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", wanted}});
       const auto none = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", "team-z"}});
       EXPECT_EQ(theirs.status, 404) << operation.title() << " " << theirs;
-      EXPECT_EQ(theirs.string("code"), "workspace_not_found") << operation.title();
+      const auto code = operation.path.starts_with("/api/") ? "error.code" : "code";
+      EXPECT_EQ(theirs.string(code), "workspace_not_found") << operation.title();
       EXPECT_EQ(shape_of(theirs, {{"w", "\\\"" + wanted + "\\\""}}), shape_of(none, {{"w", "\\\"team-z\\\""}}))
           << operation.title();
     }

@@ -29,17 +29,31 @@ class Chance : public Random {
   std::uint64_t state_;
 };
 
-/// Two clocks that only the scheduler moves.
+/// Clocks that only the scheduler moves. As on a machine: one runs since the boot, the wall clock can be set, and
+/// service time is what a server makes of the first.
 class VirtualClock : public Clock {
  public:
-  Time now() const override { return now_; }
-  WallTime wall() const override { return WallTime(now_.time_since_epoch() + wall_offset_); }
-  void advance(Duration by) { now_ += by; }
-  void step_wall_clock(Duration by) { wall_offset_ += by; }
+  Time now() const override { return Time(base_ + boottime_); }
+  WallTime wall() const override { return WallTime(wall_base_ + boottime_); }
+  Duration boottime() const { return boottime_; }
+  std::string boot_id() const { return "boot-" + std::to_string(boots_); }
+
+  void advance(Duration by) { boottime_ += by; }
+  void step_wall_clock(Duration by) { wall_base_ += by; }
+  /// The machine was off for so long.
+  void reboot(Duration off) {
+    wall_base_ += boottime_ + off;
+    boottime_ = Duration::zero();
+    ++boots_;
+  }
+  /// From now on service time is so much more than the time since the boot.
+  void start_from(Duration base) { base_ = base; }
 
  private:
-  Time now_ = service_time(1'790'000'000'000'000);
-  Duration wall_offset_{};
+  Duration boottime_ = std::chrono::hours(10);
+  Duration base_ = Duration(1'790'000'000'000'000) - boottime_;
+  Duration wall_base_ = base_;
+  int boots_ = 1;
 };
 
 /// What happened, folded into one number.
@@ -47,6 +61,7 @@ class Trace {
  public:
   void note(std::string_view what) {
     for (const unsigned char c : what) hash_ = (hash_ ^ c) * 0x100000001b3u;
+    hash_ = (hash_ ^ 0xff) * 0x100000001b3u;
     ++length_;
   }
   std::uint64_t hash() const { return hash_; }

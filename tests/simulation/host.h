@@ -7,26 +7,19 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "ports/blob_store.h"
 #include "ports/driver.h"
-#include "simulation/chance.h"
+#include "simulation/faults.h"
 
 namespace mayfly::simulation {
-
-/// How often each thing goes wrong, in percent; a seed draws its own mixture.
-struct Faults {
-  int busy = 0, unknown_done = 0, unknown_not_done = 0, crash_in_effect = 0;
-  int lying_blob = 0, torn_blob = 0, flipped_bit = 0, blob_down = 0;
-  int commit_refused = 0, crash_at_commit = 0;
-  bool any() const { return busy + unknown_done + unknown_not_done + crash_in_effect + lying_blob + torn_blob +
-                            flipped_bit + blob_down + commit_refused + crash_at_commit > 0; }
-};
 
 struct Container {
   bool running = true, frozen = false;
   int layer = 1;
   Resources limits{};                                  // of a later word than the start's
+  std::vector<LayerRef> volumes = {};                  // that it may write to
 };
 
 struct Host {
@@ -36,12 +29,22 @@ struct Host {
   std::set<LayerRef> volumes;                          // which of the layers are marked as volumes
   std::map<std::string, std::string> objects;
 
+  std::map<Uuid, std::int64_t> cpu;                    // microseconds: who writes has run
+  std::set<std::string> rotten;                        // objects that were damaged after they were verified
+  std::vector<std::function<void()>> helpers;          // of a server that died: they end before the next one acts
+  std::vector<std::function<void()>> later;            // calls that are carried out once more, some time
+
   Faults faults;
   Chance* chance = nullptr;
+  std::map<std::string, int> busy_left{};              // by call and uid
   std::function<void()> meanwhile = [] {};             // others act while an effect is under way
+  std::function<void(Duration)> take = [](Duration) {};   // so long
   std::function<void(const LayerRef&, const std::string& bytes)> on_erase;   // bytes are gone for ever
+  std::function<void(std::string_view call, const Incarnation& to)> on_effect = [](auto, auto&) {};
+  std::function<void(std::string_view)> note = [](auto) {};
   std::function<void(const std::string&)> violation;
 
+  bool strike(int Faults::*rate) { return faults.*rate > 0 && chance->percent(faults.*rate); }
   bool holds_anything_of(const Uuid& uid) const;
 };
 

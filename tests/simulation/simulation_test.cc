@@ -1,43 +1,102 @@
+// MAYFLY_SEED=N runs that one alone, and tells its story; MAYFLY_SEEDS=N runs so many, from MAYFLY_FIRST_SEED on.
+// MAYFLY_MINUTES=N goes on with fresh ones for so long, and adds what came of them to the file MAYFLY_TALLY.
+
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
-#include "simulation/world.h"
+#include "simulation/shrink.h"
 
 namespace mayfly::simulation {
 namespace {
 
-constexpr int steps_of_a_seed = 150;
-
-std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+  return text ? std::strtoull(text, nullptr, 0) : otherwise;
 }
 
-/// MAYFLY_SEED=N runs that one alone; MAYFLY_SEEDS=N runs so many.
-TEST(Simulation, NoSeedBreaksAnInvariant) {
-  const auto first = number_from_environment("MAYFLY_SEED", 1);
-  const auto count = std::getenv("MAYFLY_SEED") ? 1 : number_from_environment("MAYFLY_SEEDS", 2000);
-  std::size_t events = 0;
-  int crashes = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    World world(seed);
-    world.run(steps_of_a_seed);
-    for (const auto& violation : world.violations()) ADD_FAILURE() << "seed " << seed << ": " << violation;
-    events += world.trace().length();
-    crashes += world.crashes();
-    if (HasFailure() && count == 1) std::cout << world.story();
-    ASSERT_FALSE(HasFailure()) << "see it again with MAYFLY_SEED=" << seed;
+Plan plan_of(std::uint64_t seed) {
+  Plan plan;
+  plan.seed = seed;
+  plan.faults = from_environment("MAYFLY_FAULTS", plan.faults);
+  plan.clients = from_environment("MAYFLY_CLIENTS", plan.clients);
+  plan.steps = static_cast<int>(from_environment("MAYFLY_STEPS", static_cast<std::uint64_t>(plan.steps)));
+  return plan;
+}
+
+std::ostream& operator<<(std::ostream& out, const Tally& tally) {
+  const double years = seconds(tally.lived) / (365.25 * 24 * 3600);
+  return out << tally.seeds << " seeds, " << tally.events << " events, " << years << " virtual years, "
+             << tally.crashes << " crashes, " << tally.promises << " keepalives promised, " << tally.races
+             << " of them asked for at the last moment, " << tally.archives << " archives verified, " << tally.erased
+             << " workspaces destroyed";
+}
+
+/// Runs it and, where it breaks something, the smallest like it. False: it did.
+bool holds(const Plan& plan, Tally& tally) {
+  World world(plan);
+  world.run();
+  tally.add(world.tally());
+  if (world.violations().empty()) return true;
+  ADD_FAILURE() << "seed " << plan.seed << ": " << world.violations().front() << "\nsee it again with "
+                << reproduction(shrink(plan));
+  return false;
+}
+
+/// Two threads, each with every second seed: they share nothing.
+Tally run_range(std::uint64_t first, std::uint64_t count) {
+  const auto jobs = std::max<std::uint64_t>(1, from_environment("MAYFLY_JOBS", std::thread::hardware_concurrency()));
+  std::vector<Tally> tallies(jobs);
+  std::vector<std::thread> threads;
+  std::atomic<bool> failed{false};
+  for (std::uint64_t job = 0; job < jobs; ++job)
+    threads.emplace_back([&, job] {
+      for (auto seed = first + job; seed < first + count && !failed; seed += jobs)
+        if (!holds(plan_of(seed), tallies[job])) failed = true;
+    });
+  Tally all;
+  for (std::uint64_t job = 0; job < jobs; ++job) {
+    threads[job].join();
+    all.add(tallies[job]);
   }
-  std::cout << count << " seeds, " << events << " events, " << crashes << " crashes, 0 violations\n";
+  return all;
+}
+
+TEST(Simulation, NoSeedBreaksAnInvariant) {
+  if (std::getenv("MAYFLY_SEED")) {
+    World world(plan_of(from_environment("MAYFLY_SEED", 1)));
+    world.run();
+    for (const auto& violation : world.violations()) ADD_FAILURE() << violation;
+    std::cout << world.story();
+    return;
+  }
+  const auto tally = run_range(from_environment("MAYFLY_FIRST_SEED", 1), from_environment("MAYFLY_SEEDS", 2000));
+  std::cout << tally << (HasFailure() ? "\n" : ", 0 violations\n");
+}
+
+TEST(Simulation, GoesOnWithFreshSeedsForAsLongAsItIsTold) {
+  const auto minutes = from_environment("MAYFLY_MINUTES", 0);
+  if (minutes == 0) GTEST_SKIP() << "MAYFLY_MINUTES is not set";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(minutes);
+  auto seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  Tally tally;
+  for (constexpr std::uint64_t batch = 1000; std::chrono::steady_clock::now() < end && !HasFailure(); seed += batch)
+    tally.add(run_range(seed, batch));
+  std::cout << tally << (HasFailure() ? "\n" : ", 0 violations\n");
+  if (const char* file = std::getenv("MAYFLY_TALLY"))
+    std::ofstream(file, std::ios::app) << tally.seeds << ' ' << tally.events << ' ' << tally.lived.count() << ' '
+                                       << tally.crashes << ' ' << tally.promises << ' ' << tally.races << ' '
+                                       << tally.archives << ' ' << tally.erased << ' ' << HasFailure() << '\n';
 }
 
 TEST(Simulation, TheSameSeedGivesTheSameTrace) {
-  for (const std::uint64_t seed : {1, 7, 99}) {
-    World one(seed), two(seed);
-    one.run(steps_of_a_seed);
-    two.run(steps_of_a_seed);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World one(plan_of(seed)), two(plan_of(seed));
+    one.run();
+    two.run();
     EXPECT_EQ(one.trace().hash(), two.trace().hash()) << "seed " << seed;
     EXPECT_EQ(one.trace().length(), two.trace().length()) << "seed " << seed;
   }

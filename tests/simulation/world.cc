@@ -6,262 +6,273 @@ namespace {
 
 // Virtual time that everything gets to come to rest in once nothing fails any more.
 constexpr Duration time_to_settle = std::chrono::hours(2);
-// Effects in which others act may nest; deeper than this they only watch.
-constexpr int deepest = 2;
+// More than any seed has needed by far: who does not stop by then never does.
+constexpr int most_steps_to_settle = 50'000;
+constexpr std::size_t most_clients = 5;
 
 }  // namespace
 
-World::World(std::uint64_t seed) : chance_(seed), store_(clock_) {
-  host_.chance = &chance_;
-  host_.violation = [this](const std::string& text) { violations_.push_back(text); };
-  host_.meanwhile = [this] {
-    if (depth_ >= deepest || peace_) return;
-    ++depth_;
-    if (chance_.percent(40)) client_acts();
-    if (chance_.percent(20)) time_passes();
-    if (chance_.percent(20)) attempt("deadlines", [&] { return life_->deadlines.run_once(); });
-    --depth_;
-  };
-  host_.on_erase = [this](const LayerRef& layer, const std::string& bytes) {
-    oracle_.erasing(store_.snapshot(), host_, layer, bytes, host_.violation);
-  };
-  store_.before_commit([this] { return fate(); });
+void Tally::add(const Tally& other) {
+  seeds += other.seeds;
+  events += other.events;
+  crashes += other.crashes;
+  promises += other.promises;
+  races += other.races;
+  archives += other.archives;
+  erased += other.erased;
+  lived += other.lived;
+}
+
+World::World(const Plan& plan) : plan_(plan), chance_(plan.seed), fault_chance_(~plan.seed) {
+  watch();
+  began_ = clock_.now();
+  house_period_ = chance_.percent(50) ? Duration(1s) : Duration(std::chrono::seconds(1 + chance_.below(60)));
+  if (chance_.percent(30)) pool_sizes_ = {{"busybox", 1 + static_cast<int>(chance_.below(2))}};
   boot();
+  workspaces_ = {life_->server.installation.workspace};
+  const auto other = life_->workspaces.create(caller_in(workspaces_[0]), "other", false);
+  CHECK(other);
+  workspaces_.push_back(other->resource.id);
+  host_.faults = drawn_ = draw_faults(fault_chance_, plan.faults);
 }
 
-void World::draw_faults() {
-  // Each seed has its own mixture: many kinds at once hide what one kind alone would show.
-  const auto maybe = [&](int most) { return chance_.percent(50) ? static_cast<int>(chance_.below(most + 1)) : 0; };
-  host_.faults = {maybe(30), maybe(15), maybe(15), maybe(6), maybe(20),
-                  maybe(20), maybe(20), maybe(20), maybe(5), maybe(4)};
+World::~World() {
+  scheduler_.kill_all();
+  store_.start_over();
+  life_.reset();
 }
 
-Fate World::fate() {
-  if (peace_) return {};
-  if (chance_.percent(host_.faults.commit_refused)) return {Fate::refuse, {Code::no_space, "the disk is full", {}, {}}};
-  if (chance_.percent(host_.faults.crash_at_commit))
-    return {chance_.percent(50) ? Fate::crash_before : Fate::crash_after, {}};
-  return {};
+void World::watch() {
+  host_.chance = &fault_chance_;
+  oracle_.report = host_.violation = [this](const std::string& text) { violated(text); };
+  host_.meanwhile = [this] { scheduler_.pause(); };
+  host_.take = [this](Duration span) { scheduler_.sleep(span); };
+  host_.note = [this](std::string_view what) { trace_.note(what); };
+  host_.on_effect = [this](std::string_view call, const Incarnation& to) {
+    trace_.note(to_string(to));
+    oracle_.effect(call, to);
+  };
+  host_.on_erase = [this](const LayerRef& layer, const std::string& bytes) { oracle_.erasing(layer, bytes); };
+  store_.durable = [this](auto changes) { oracle_.durable(changes); };
+  store_.committed = [this](auto changes) {
+    note_changes(changes);
+    oracle_.committed(changes);
+  };
 }
 
-void World::run(int steps) {
-  draw_faults();
-  for (int i = 0; i < steps && violations_.empty(); ++i) {
-    step();
-    check(false);
+void World::violated(const std::string& text) { violations_.push_back(text); }
+
+/// What a commit made of what it touched.
+void World::note_changes(std::span<const memory::Change> changes) {
+  const auto& rows = store_.rows();
+  for (const auto& [what, key] : changes) {
+    trace_.note(key);
+    if (what == memory::Change::task) trace_.note(name(rows.tasks.at({key}).phase));
+    if (what == memory::Change::event) trace_.note(rows.events.at({key}).type);
+    if (what != memory::Change::lifetime) continue;
+    const auto& life = rows.lifetimes.at({key});
+    trace_.note(name(life.state));
+    trace_.note(std::to_string(life.expires_at ? microseconds(*life.expires_at) : 0));
   }
-  settle_down();
-  check(true);
+}
+
+void World::run() {
+  while (steps_taken_ < plan_.steps && violations_.empty()) {
+    ++steps_taken_;
+    step();
+  }
+  if (violations_.empty()) settle_down();
+}
+
+Tally World::tally() const {
+  return {1, trace_.length(), crashes_, oracle_.promises, oracle_.races, oracle_.kept_archives, oracle_.erased,
+          clock_.now() - began_};
 }
 
 void World::step() {
+  troubles();
+  if (chance_.percent(20) && scheduler_.count("client") < most_clients) spawn_client();
+  if (chance_.percent(5)) trouble_inside();
+  if (chance_.percent(10)) time_passes();
+  go_on();
+}
+
+/// Whoever can, one of them; when nobody can, it is the next instant at which somebody will.
+void World::go_on() {
   try {
-    switch (chance_.below(8)) {
-      case 0: case 1: case 2: client_acts(); break;
-      case 3: case 4: case 5: loops_act(); break;
-      case 6: time_passes(); break;
-      case 7: if (chance_.percent(15)) throw SimulatedCrash{}; break;
+    const bool writer = store_.waits();
+    const bool anybody = scheduler_.any_ready();
+    if (writer && (!anybody || chance_.percent(30))) {
+      store_.commit_group();
+    } else if (anybody) {
+      scheduler_.step();
+    } else if (const auto next = scheduler_.next_wake()) {
+      clock_.advance(std::max(*next - clock_.now(), Duration(1)));
+      if (host_.strike(&Faults::slow)) clock_.advance(Duration(chance_.below(3'000'000)));
     }
   } catch (const SimulatedCrash&) {
-    crash();
+    return crash();
+  }
+  if (scheduler_.died()) crash();
+}
+
+/// What happens to the machine.
+void World::troubles() {
+  if (host_.strike(&Faults::crash)) crash();
+  if (host_.strike(&Faults::reboot)) reboot();
+  if (host_.strike(&Faults::wall_step))
+    step_wall_clock(std::chrono::minutes(fault_chance_.below(600)) - std::chrono::minutes(300));
+  if (host_.strike(&Faults::years) && fault_chance_.percent(20))
+    step_wall_clock(std::chrono::hours(24 * 365) * (static_cast<int>(fault_chance_.below(5)) - 2));
+  // The machine sleeps, or the process is stopped: time goes by and nobody acts.
+  if (host_.strike(&Faults::suspend)) clock_.advance(std::chrono::seconds(fault_chance_.below(36'000)));
+  if (!host_.later.empty() && chance_.percent(10)) {
+    const auto which = chance_.below(host_.later.size());
+    const auto again = host_.later[which];
+    host_.later.erase(host_.later.begin() + static_cast<std::ptrdiff_t>(which));
+    trace_.note("a late duplicate");
+    again();
+  }
+  if (!host_.objects.empty() && host_.strike(&Faults::rot)) {
+    auto& [key, bytes] = *std::next(host_.objects.begin(), chance_.below(host_.objects.size()));
+    if (!bytes.empty()) bytes[0] ^= 1;
+    host_.rotten.insert(key);
   }
 }
 
-template <class Act>
-void World::attempt(std::string_view what, Act act) {
-  trace_.note(what);
-  const auto answer = act();
-  trace_.note(answer ? "ok" : answer.error().message);
+/// Processes inside write files as long as they are not frozen, whatever the database thinks, and end as they like.
+void World::trouble_inside() {
+  for (auto& [incarnation, container] : host_.containers) {
+    if (!container.running || container.frozen || !chance_.percent(50)) continue;
+    trace_.note("write");
+    const LayerRef layer{incarnation.instance, incarnation.uid, container.layer};
+    host_.layers[layer] += static_cast<char>('a' + chance_.below(26));
+    for (const auto& volume : container.volumes) host_.layers[volume] += static_cast<char>('A' + chance_.below(26));
+    ++host_.cpu[incarnation.uid];
+    life_->server.activity.touch({"sbx_" + hex(incarnation.uid)}, Activity::exec);
+    if (host_.strike(&Faults::vanish)) container.running = false;
+  }
+  if (!host_.strike(&Faults::stranger)) return;
+  Uuid uid;
+  chance_.fill(uid.bytes.data(), uid.bytes.size());
+  const auto& instance = life_->server.installation.instance;
+  host_.layers[{instance, uid, 1}] = "whose";
+  if (chance_.percent(50)) host_.containers[{instance, uid, 1}] = {};
+  if (chance_.percent(30)) host_.volumes.insert({instance, uid, 1});
 }
 
-Caller World::caller() const { return {{}, "user:admin", Role::admin, life_->installation.workspace, "request"}; }
-
-std::string World::any_sandbox() { return ids_.empty() ? "nobody" : ids_[chance_.below(ids_.size())]; }
-
-void World::client_acts() {
-  auto& sandboxes = life_->sandboxes;
-  const auto id = any_sandbox();
-  switch (chance_.below(14)) {
-    case 0: case 1: case 2:
-      attempt("create", [&] {
-        NewSandbox wish;
-        if (chance_.percent(60)) wish.name = "name-" + std::to_string(chance_.below(3));
-        wish.spec.image = "busybox";
-        if (chance_.percent(50)) wish.lifetime.max_age = std::chrono::seconds(1 + chance_.below(600));
-        if (chance_.percent(40)) wish.lifetime.idle = std::chrono::seconds(1 + chance_.below(300));
-        if (chance_.percent(20)) wish.lifetime.limit = std::chrono::seconds(300 + chance_.below(600));
-        if (chance_.percent(10)) wish.lifetime.at = clock_.wall() + std::chrono::seconds(chance_.below(900));
-        wish.lifetime.actions.fill(static_cast<ExpiryAction>(chance_.below(3)));
-        if (chance_.percent(15)) {
-          const auto archives = store_.snapshot().archives;
-          if (!archives.empty()) {
-            wish.spec.restore_from = std::next(archives.begin(), chance_.below(archives.size()))->first.text;
-            wish.image_given = false;
-          }
-        }
-        auto made = sandboxes.create(caller(), wish);
-        if (made) {
-          ids_.push_back(made->resource.id.text);
-          oracle_.created(*made);
-        }
-        return made;
-      });
-      break;
-    case 3: case 4:
-      attempt("keepalive", [&] {
-        std::optional<Result<lifetime::Extended>> answer;
-        sandboxes.extend(caller(), id, {.by = std::chrono::seconds(1 + chance_.below(400)), .until = {}},
-                         [&](Result<lifetime::Extended> extended) { answer = std::move(extended); });
-        if (*answer && (*answer)->expires_at) oracle_.extended({id}, *(*answer)->expires_at);
-        return *answer;
-      });
-      break;
-    case 5:
-      attempt("set", [&] {
-        // It may take effect without an answer, if the server dies in between: the old promise ends with the asking.
-        oracle_.promise_ends({id});
-        auto set = sandboxes.set_lifetime(caller(), id, [&](LifetimePolicy& policy) {
-          policy.max_age = std::chrono::seconds(1 + chance_.below(600));
-        });
-        if (set) oracle_.lifetime_set(*set);
-        return set;
-      });
-      break;
-    case 6: case 7: {
-      // A process inside changes files; it runs whatever the database thinks, as long as it is not frozen.
-      trace_.note("write");
-      for (auto& [incarnation, container] : host_.containers) {
-        if (!container.running || container.frozen || !chance_.percent(50)) continue;
-        host_.layers[{incarnation.instance, incarnation.uid, container.layer}] += char('a' + chance_.below(26));
-        life_->activity.touch({"sbx_" + hex(incarnation.uid)}, Activity::exec);
-      }
-      break;
-    }
-    case 8: attempt("pause", [&] { return sandboxes.pause(caller(), id); }); break;
-    case 9: attempt("resume", [&] { return sandboxes.resume(caller(), id); }); break;
-    case 10:
-      attempt("stop or start", [&] {
-        oracle_.promise_ends({id});
-        return chance_.percent(50) ? sandboxes.stop(caller(), id) : sandboxes.start(caller(), id);
-      });
-      break;
-    case 11: case 12:
-      attempt("delete", [&] {
-        DeleteRequest request;
-        request.policy.archive = chance_.percent(70);
-        auto accepted = sandboxes.remove(caller(), id, request);
-        if (accepted) oracle_.delete_accepted({id});
-        return accepted;
-      });
-      break;
-    case 13:
-      attempt("sweep", [&] {
-        StaleRule rule;
-        rule.inactive = std::chrono::seconds(chance_.below(900));
-        auto report = life_->stale.apply(caller(), rule, {});
-        if (report)
-          for (const auto& item : report->items)
-            if (item.task) oracle_.delete_accepted(item.sandbox.resource.id);
-        return report;
-      });
-      break;
-  }
-}
-
-void World::loops_act() {
-  switch (chance_.below(7)) {
-    case 0: case 1: attempt("fast", [&] { return life_->worker.run_once(Lane::fast); }); break;
-    case 2: attempt("slow", [&] { return life_->worker.run_once(Lane::slow); }); break;
-    case 3: attempt("deadlines", [&] { return life_->deadlines.run_once(); }); break;
-    case 4: attempt("reconcile", [&] { return life_->reconciler.run_once(); }); break;
-    case 5: attempt("flush", [&] { return life_->activity.flush(); }); break;
-    case 6: {
-      const auto archives = store_.snapshot().archives;
-      if (archives.empty()) break;
-      const auto& id = std::next(archives.begin(), chance_.below(archives.size()))->first;
-      attempt("delete archive", [&] { return life_->archives.remove(caller(), id.text); });
-      break;
-    }
-  }
+/// The engine's timer tells when the wall clock is set.
+void World::step_wall_clock(Duration by) {
+  clock_.step_wall_clock(by);
+  life_->alarm.ring();
 }
 
 void World::time_passes() {
-  switch (chance_.below(6)) {
+  trace_.note("time");
+  switch (chance_.below(4)) {
     case 0: clock_.advance(Duration(chance_.below(1000))); break;
     case 1: case 2: clock_.advance(std::chrono::milliseconds(chance_.below(5000))); break;
-    case 3: clock_.advance(std::chrono::seconds(chance_.below(200))); break;
-    case 4: clock_.advance(std::chrono::hours(chance_.below(30))); break;
-    case 5: clock_.step_wall_clock(std::chrono::minutes(chance_.below(120)) - std::chrono::minutes(60)); break;
+    case 3: clock_.advance(std::chrono::seconds(chance_.below(120))); break;
   }
-  trace_.note("time");
 }
 
 void World::crash() {
   trace_.note("crash");
   ++crashes_;
-  depth_ = 0;
+  scheduler_.kill_all();
   if (chance_.percent(30)) clock_.advance(std::chrono::seconds(chance_.below(400)));
+  boot();
+}
+
+/// Nothing on the host outlives it but files. The service clock goes on by the wall clock.
+void World::reboot() {
+  trace_.note("reboot");
+  ++crashes_;
+  scheduler_.kill_all();
+  host_.containers.clear();
+  host_.helpers.clear();
+  host_.later.clear();
+  clock_.reboot(std::chrono::seconds(chance_.below(4000)));
   boot();
 }
 
 void World::boot() {
   for (;;) {
+    store_.start_over();
+    life_.reset();
     try {
       if (start_server()) return;
     } catch (const SimulatedCrash&) {
     }
+    scheduler_.kill_all();
+    clock_.advance(1s);
   }
 }
 
+/// Engine::open and Engine::start, in their order.
 Status World::start_server() {
-  store_.on_commit(nullptr);
-  life_.reset();
-  const auto installation = TRY(open_installation(store_, chance_, "hash of the admin key", "mf_"));
-  const Outside outside{store_, *driver_, *blobs_, *reader_, images_, chance_, clock_};
-  life_ = std::make_unique<Server>(outside, installation);
-  TRY(life_->images.ensure_builtin());
-  return end_downtime(store_, chance_, life_->installation);
+  const auto record = TRY(load_clock(store_));
+  const auto clock = continue_clock(record, clock_.boot_id(), clock_.boottime(), clock_.wall(), trust_clock_);
+  boot_id_ = clock.jumped ? record->boot_id : clock_.boot_id();
+  clock_.start_from(clock.base);
+  const auto installation =
+      TRY(open_installation(store_, chance_, "hash of the admin key", "mf_", !clock.jumped));
+  if (!record) TRY(save_clock(store_, boot_id_, clock_.boottime(), clock_.now()));
+  Outside outside{store_, *driver_, *blobs_, *reader_, images_, chance_, clock_};
+  outside.elsewhere = [this](std::function<void()> work) { scheduler_.spawn("elsewhere", std::move(work)); };
+  life_ = std::make_unique<Life>(outside, agent_, store_, scheduler_, installation, pool_sizes_);
+  auto& server = life_->server;
+  TRY(server.images.ensure_builtin());
+  // Helpers of the life before have until now.
+  for (const auto& helper : std::exchange(host_.helpers, {}))
+    if (chance_.percent(70)) helper();
+  TRY(server.images.settle());
+  TRY(life_->builds.fail_interrupted());
+  (void)end_downtime(store_, chance_, server.installation);
+  TRY(life_->standby.learn());
+  oracle_.back_after(server.installation.down);
+  spawn_loops();
+  return {};
 }
 
 void World::settle_down() {
   peace_ = true;
   host_.faults = {};
+  store_.recover();
+  for (const auto& again : std::exchange(host_.later, {})) again();
+  // An operator has looked at the clock, if it could not be believed.
+  if (std::exchange(trust_clock_, true); !life_->server.installation.down.over) crash();
   const Time end = clock_.now() + time_to_settle;
-  while (clock_.now() < end && violations_.empty()) {
-    attempt("reconcile", [&] { return life_->reconciler.run_once(); });
-    // A worker tells when its next piece is due; time goes there, and never further than a deadline could be.
-    for (int round = 0; round < 4; ++round) {
-      attempt("deadlines", [&] { return life_->deadlines.run_once(); });
-      attempt("fast", [&] { return life_->worker.run_once(Lane::fast); });
-      attempt("slow", [&] { return life_->worker.run_once(Lane::slow); });
-    }
-    clock_.advance(std::chrono::minutes(5));
-  }
+  int steps = 0;
+  while (clock_.now() < end && violations_.empty() && ++steps < most_steps_to_settle) go_on();
+  if (steps == most_steps_to_settle) violated("C1: it does not come to rest");
   // Nothing new may become due between the last look and the check.
-  for (int round = 0; round < 8; ++round) {
-    attempt("deadlines", [&] { return life_->deadlines.run_once(); });
-    attempt("fast", [&] { return life_->worker.run_once(Lane::fast); });
-    attempt("slow", [&] { return life_->worker.run_once(Lane::slow); });
-  }
+  while (violations_.empty() && (store_.waits() || scheduler_.any_ready())) go_on();
+  if (!violations_.empty()) return;
+  oracle_.at_rest(life_->server.installation.down);
+  for (const auto& [id, row] : store_.rows().sandboxes)
+    if (row.resource.state != State::gone && row.resource.state != State::deleting && row.started_at &&
+        !row.spec.image_digest.empty() && !images_.files.contains(row.spec.image_digest))
+      violated("C7: the image of " + id.text + " is gone");
 }
 
 std::string World::story() const {
-  std::string text;
-  for (const auto& [id, event] : store_.snapshot().events) {
+  std::string text = "faults:";
+  for (const auto& kind : fault_kinds)
+    if (drawn_.*kind.rate > 0) text += " " + std::string(kind.name) + "=" + std::to_string(drawn_.*kind.rate);
+  text += "\n";
+  for (const auto& [id, event] : store_.rows().events) {
     text += format(event.at) + " " + event.subject.text + " " + event.type;
     for (const auto& [key, value] : event.data) text += " " + key + "=" + value;
     text += "\n";
   }
-  for (const auto& [id, task] : store_.snapshot().tasks)
+  for (const auto& [id, task] : store_.rows().tasks)
     if (status_of(task.phase) != TaskStatus::completed)
       text += id.text + " of " + task.resource.text + " " + std::string(name(task.verb)) + " is " +
               std::string(name(task.phase)) + ", claim " + std::to_string(task.work.claim) + " " +
-              task.work.last_error + "\n";
-  return text;
-}
-
-void World::check(bool at_rest) {
-  oracle_.check(store_.snapshot(), host_, clock_.now(), at_rest, host_.violation);
+              task.work.last_error +
+              (task.work.next_attempt_at ? ", next " + format(*task.work.next_attempt_at) : "") + "\n";
+  return text + scheduler_.story() + "now " + format(clock_.now()) + "\n";
 }
 
 }  // namespace mayfly::simulation

@@ -64,9 +64,12 @@ TEST_F(Migrations, RefuseToOpenAStoreOfTheFuture) {
   EXPECT_EQ(outcome(SqliteStore::open(options, clock)), "unsupported schema_too_new");
 }
 
-TEST_F(Migrations, HaveVersionsThatGrowByOne) {
-  int expected = 1;
-  for (const auto& step : sql::migrations()) EXPECT_EQ(step.version, expected++);
+TEST_F(Migrations, HaveVersionsThatGrow) {
+  int last = 0;
+  for (const auto& step : sql::migrations()) {
+    EXPECT_GT(step.version, last);
+    last = step.version;
+  }
 }
 
 /// What SQLite would do for the statements that run all the time, as the tables write them.
@@ -87,10 +90,9 @@ std::vector<Planned> statements_that_need_an_index() {
       {tasks + " WHERE root = 'r' ORDER BY id", "cleanup_task_tree"},
       {tasks + " WHERE 1 = 1 AND workspace = 'w' AND id < 'z' ORDER BY id DESC LIMIT 5", "cleanup_task_by_workspace"},
       {tasks + " WHERE 1 = 1 AND resource = 'r' AND id < 'z' ORDER BY id DESC LIMIT 5", "cleanup_task_by_resource"},
-      {"SELECT status, COUNT(*) FROM cleanup_task WHERE resource_level = 1 GROUP BY status",
-       "COVERING INDEX cleanup_task_by_status"},
-      {tasks + " WHERE 1 = 1 AND status = 'failed' AND resource_level = 1 ORDER BY id DESC LIMIT 5",
-       "cleanup_task_by_status (resource_level=? AND status=?)"},
+      {"SELECT verb, status, COUNT(*), MIN(created_at) FROM cleanup_task WHERE resource_level = 1"
+       " AND status <> 'completed' GROUP BY status, verb",
+       "cleanup_task_open"},
       {working + " WHERE s.queue = 'fast' AND s.next_attempt_at <= 5 ORDER BY s.next_attempt_at, s.id LIMIT 5",
        "sandbox_queue"},
       {working + " WHERE s.claim <> 0 AND s.claim <> 7", "sandbox_claimed"},

@@ -153,6 +153,19 @@ TEST_P(TaskTables, ReleaseTheClaimsOfTheDeadAndKeepTheirOwn) {
   EXPECT_EQ(stored(3).phase, Phase::children);
 }
 
+TEST_P(TaskTables, ReleasingClaimsBringsBackWhatWaitsByAClockThatWasSetBack) {
+  for (const auto& [number, seconds] : {std::pair(1, 300), std::pair(2, 7200)}) {
+    auto task = given_task(number, Verb::stop_sandbox, Phase::backing_off);
+    task.work.next_attempt_at = at(seconds);
+    given(task);
+  }
+
+  write(store(), [](Transaction& t) { return t.tasks().release_claims_of_others(7, at(50)); });
+
+  EXPECT_EQ(stored(1).work.next_attempt_at, at(300));
+  EXPECT_EQ(stored(2).work.next_attempt_at, at(50));
+}
+
 TEST_P(TaskTables, ListByWhatIsAskedFor) {
   given(given_task(1, Verb::delete_sandbox, Phase::children));
   given(child(2, 1, 1, Phase::ready));

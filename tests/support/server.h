@@ -24,12 +24,13 @@ struct Outside {
   Images& images;
   Random& random;
   const Clock& clock;
+  std::function<void(std::function<void()>)> elsewhere = [](const std::function<void()>& work) { work(); };
 };
 
 struct Server {
   Server(const Outside& o, const Installation& continued)
       : installation(continued),
-        waiting([](std::function<void()> look) { look(); }),
+        waiting(o.elsewhere),
         deletion(installation, o.random),
         activity(o.store, o.clock, installation),
         sandboxes(o.store, deletion, waiting, o.random, o.clock, installation),

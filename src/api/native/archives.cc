@@ -35,9 +35,9 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
     if (!state) return fail(Code::invalid, "no such state: \"" + value.substr(0, 40) + "\"", "query_invalid");
     filter.states.push_back(*state);
   }
-  const auto page = TRY(page_of(request, "arc_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.archives.list(caller, filter, page));
-  return list_of(rows, page, [](const Archive& a) { return render(a); },
+  return list_of(services, rows, page, [](const Archive& a) { return render(a); },
                  [](const Archive& a) { return a.resource.id.text; });
 }
 

@@ -1,3 +1,4 @@
+#include "api/list_request.h"
 #include "api/native/handler.h"
 #include "api/native/lifetime_fields.h"
 #include "api/native/render.h"
@@ -7,21 +8,39 @@ namespace mayfly::api::native {
 
 namespace {
 
+const ListRules list_rules = {.what = query::Listed::cleanup_task,
+                              .spelling = query::Spelling::snake,
+                              .order_param = "order_by",
+                              .shorts = [] {
+                                auto shorts = task_shorts();
+                                shorts.push_back({"resource", "resourceId"});
+                                return shorts;
+                              }(),
+                              .also = {"workspace"},
+                              .default_limit = 50,
+                              .most = 200,
+                              .pages_both_ways = false};
+
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
-  TRY(only_query(request, {"limit", "cursor", "status", "resource", "steps"}));
-  TaskFilter filter;
-  if (const auto* word = request.query_value("status")) {
-    filter.status = parse_task_status(*word);
-    if (!filter.status)
-      return fail(Code::invalid,
-                  "status must be pending, in_progress, completed or failed; got \"" + word->substr(0, 40) + "\"",
-                  "query_invalid");
+  const auto members = members_of_query(request, list_rules);
+  if (!members) return tl::unexpected(error_of(members.error()));
+  auto wish = read_list(*members, list_rules, caller.role == Role::admin);
+  if (!wish) return tl::unexpected(error_of(wish.error()));
+  // Whoever wants to know how many there are says so.
+  const bool counted = request.query_value("total") != nullptr && wish->total != query::Total::none;
+  if (!counted) wish->total = query::Total::none;
+  const auto listing = services.lists.listing(caller, list_rules.what, std::move(*wish));
+  if (!listing) return tl::unexpected(error_of(listing.error()));
+  const auto page = TRY(services.lists.cleanup_tasks(caller, *listing));
+  boost::json::array items;
+  for (const auto& task : page.items) items.push_back(render(task));
+  boost::json::object body = {{"items", std::move(items)}, {"next_cursor", nullptr}};
+  if (page.has_next) body["next_cursor"] = page.end_cursor;
+  if (counted) {
+    body["total"] = *page.total;
+    body["total_relation"] = page.total_exact ? "eq" : "gte";
   }
-  if (const auto* id = request.query_value("resource")) filter.resource = ResourceId{*id};
-  filter.steps = TRY(query_flag(request, "steps", false));
-  const auto page = TRY(page_of(request, "clt_"));
-  const auto rows = TRY(services.cleanups.list(caller, filter, page));
-  return list_of(rows, page, [](const Task& t) { return render(t); }, [](const Task& t) { return t.id.text; });
+  return ok(body);
 }
 
 Result<http::Response> tree(Services& services, const Caller& caller, const http::Request& request) {
@@ -35,9 +54,10 @@ Result<http::Response> events(Services& services, const Caller& caller, const ht
   EventFilter filter;
   if (const auto* id = request.query_value("subject")) filter.subject = ResourceId{*id};
   if (const auto* type = request.query_value("type")) filter.type = *type;
-  const auto page = TRY(page_of(request, "evt_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.cleanups.events(caller, filter, page));
-  return list_of(rows, page, [](const Event& e) { return render(e); }, [](const Event& e) { return e.id.text; });
+  return list_of(services, rows, page, [](const Event& e) { return render(e); },
+                 [](const Event& e) { return e.id.text; });
 }
 
 // As long as a create is waited for; whoever wants to wait for longer asks again.

@@ -116,25 +116,36 @@ inline Status only_query(const http::Request& request, const std::vector<std::st
   return {};
 }
 
-/// limit (1..200, 50) and cursor: the id of a thing of the listed kind, by its prefix.
-inline Result<Page> page_of(const http::Request& request, std::string_view prefix) {
-  Page page;
+/// A page of one list, and what its cursors are bound to.
+struct BoundPage : Page {
+  query::Binding binding;
+};
+
+/// limit (1..200, 50) and cursor: one that this list gave this caller.
+inline Result<BoundPage> page_of(const Services& services, const Caller& caller, const http::Request& request) {
+  BoundPage page;
   page.limit = static_cast<std::size_t>(TRY(query_integer(request, "limit", 50, 1, 200)));
+  page.binding = {request.path, "newest first", {}, caller.user.text + " " + caller.workspace.text};
+  for (const auto& [name, value] : request.query)
+    if (name != "limit" && name != "cursor" && name != "workspace") page.binding.filter += name + "=" + value + "\n";
   const auto* cursor = request.query_value("cursor");
   if (!cursor) return page;
-  if (!cursor->starts_with(prefix) || !uuid_in(*cursor))
-    return bad_query("cursor", "a next_cursor of this list", "\"" + cursor->substr(0, 60) + "\"");
-  page.before = *cursor;
+  const auto place = services.lists.cursors().read(*cursor, page.binding, "cursor");
+  if (!place)
+    return bad_query("cursor", "a next_cursor of this list",
+                     "\"" + cursor->substr(0, 60) + "\" (" + place.error().found + ")");
+  page.before = std::get<std::string>(place->at(0));
   return page;
 }
 
 /// {items, next_cursor}; `id_of` gives what the next page begins after.
 template <class Items, class Render, class IdOf>
-http::Response list_of(const Items& items, const Page& page, Render render, IdOf id_of) {
+http::Response list_of(const Services& services, const Items& items, const BoundPage& page, Render render, IdOf id_of) {
   boost::json::array rendered;
   for (const auto& item : items) rendered.push_back(render(item));
   boost::json::object body = {{"items", std::move(rendered)}, {"next_cursor", nullptr}};
-  if (items.size() == page.limit) body["next_cursor"] = id_of(items.back());
+  if (items.size() == page.limit)
+    body["next_cursor"] = services.lists.cursors().make(page.binding, {id_of(items.back())});
   return ok(body);
 }
 

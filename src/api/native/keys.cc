@@ -71,10 +71,11 @@ Result<NewKey> read_wish(const std::string& body) {
 
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"limit", "cursor", "user"}));
-  const auto page = TRY(page_of(request, "key_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto* user = request.query_value("user");
   const auto rows = TRY(services.keys.list(caller, user ? *user : "", page));
-  return list_of(rows, page, [](const ApiKey& k) { return render(k); }, [](const ApiKey& k) { return k.id.text; });
+  return list_of(services, rows, page, [](const ApiKey& k) { return render(k); },
+                 [](const ApiKey& k) { return k.id.text; });
 }
 
 Result<http::Response> create(Services& services, const Caller& caller, const http::Request& request) {

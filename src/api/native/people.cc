@@ -19,9 +19,10 @@ boost::json::object render(const User& user) {
 
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"limit", "cursor"}));
-  const auto page = TRY(page_of(request, "usr_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.people.list(caller, page));
-  return list_of(rows, page, [](const User& u) { return render(u); }, [](const User& u) { return u.id.text; });
+  return list_of(services, rows, page, [](const User& u) { return render(u); },
+                 [](const User& u) { return u.id.text; });
 }
 
 Result<http::Response> create(Services& services, const Caller& caller, const http::Request& request) {

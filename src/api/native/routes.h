@@ -18,6 +18,7 @@ void add_people_routes(http::Router& router, Services& services);
 void add_key_routes(http::Router& router, Services& services);
 void add_workspace_routes(http::Router& router, Services& services);
 void add_volume_routes(http::Router& router, Services& services);
+void add_doctor_routes(http::Router& router, Services& services);
 void add_system_routes(http::Router& router, Services& services);
 
 void add_routes(http::Router& router, Services& services);

@@ -118,9 +118,9 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
       filter.image = value;
     }
   }
-  const auto page = TRY(page_of(request, "sbx_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.sandboxes.list(caller, filter, page));
-  return list_of(rows, page, [&](const Sandbox& s) { return with_power(services, s); },
+  return list_of(services, rows, page, [&](const Sandbox& s) { return with_power(services, s); },
                  [](const Sandbox& s) { return s.resource.id.text; });
 }
 

@@ -5,20 +5,6 @@ namespace mayfly::api::native {
 
 namespace {
 
-Result<http::Response> doctor(Services& services, const Caller& caller, const http::Request&) {
-  TRY(require(caller, Role::admin));
-  const auto diagnosis = TRY(services.diagnose());
-  boost::json::array findings;
-  for (const auto& finding : diagnosis.findings)
-    findings.push_back({{"trouble", reconcile::name(finding.trouble)}, {"text", finding.text}});
-  for (const auto& sentence : diagnosis.archives) findings.push_back({{"trouble", "archive"}, {"text", sentence}});
-  return ok({{"clean", diagnosis.clean()},
-             {"sandboxes", diagnosis.sandboxes},
-             {"things", diagnosis.things},
-             {"suspicious", diagnosis.suspicious},
-             {"findings", std::move(findings)}});
-}
-
 http::Response text(int status, std::string body, std::string type) {
   http::Response response;
   response.status = status;
@@ -52,9 +38,6 @@ void add_system_routes(http::Router& router, Services& services) {
   router.add({"GET", "/openapi.json", http::AsyncHandler([&services](auto, http::Responder respond) {
                 respond(text(200, services.openapi, "application/json"));
               })});
-  router.add({"GET", "/v1/doctor", blocking(services, [&services](const Caller& caller, const http::Request& request) {
-                return doctor(services, caller, request);
-              })});
   if (services.move_clock)
     router.add(
         {"POST", "/test/clock", blocking(services, [&services](const Caller& caller, const http::Request& request) {
@@ -78,6 +61,7 @@ void add_routes(http::Router& router, Services& services) {
   add_key_routes(router, services);
   add_workspace_routes(router, services);
   add_volume_routes(router, services);
+  add_doctor_routes(router, services);
   add_system_routes(router, services);
 }
 

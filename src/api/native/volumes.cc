@@ -46,9 +46,9 @@ Result<http::Response> list(Services& services, const Caller& caller, const http
       filter.labels[value.substr(0, equals)] = value.substr(equals + 1);
     }
   }
-  const auto page = TRY(page_of(request, "vol_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.volumes.list(caller, filter, page));
-  return list_of(rows, page, [](const Volume& v) { return render(v); },
+  return list_of(services, rows, page, [](const Volume& v) { return render(v); },
                  [](const Volume& v) { return v.resource.id.text; });
 }
 

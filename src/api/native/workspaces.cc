@@ -66,9 +66,9 @@ boost::json::object render(const Member& member) {
 
 Result<http::Response> list(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"limit", "cursor"}));
-  const auto page = TRY(page_of(request, "wsp_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.workspaces.list(caller, page));
-  return list_of(rows, page, [](const Workspace& w) { return render(w); },
+  return list_of(services, rows, page, [](const Workspace& w) { return render(w); },
                  [](const Workspace& w) { return w.resource.id.text; });
 }
 
@@ -99,9 +99,10 @@ Result<http::Response> change(Services& services, const Caller& caller, const ht
 
 Result<http::Response> members(Services& services, const Caller& caller, const http::Request& request) {
   TRY(only_query(request, {"limit", "cursor"}));
-  const auto page = TRY(page_of(request, "usr_"));
+  const auto page = TRY(page_of(services, caller, request));
   const auto rows = TRY(services.workspaces.members(caller, request.param("id"), page));
-  return list_of(rows, page, [](const Member& m) { return render(m); }, [](const Member& m) { return m.user.id.text; });
+  return list_of(services, rows, page, [](const Member& m) { return render(m); },
+                 [](const Member& m) { return m.user.id.text; });
 }
 
 Result<http::Response> put_member(Services& services, const Caller& caller, const http::Request& request) {

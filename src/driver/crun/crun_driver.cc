@@ -136,7 +136,9 @@ Status CrunDriver::release(const Incarnation& incarnation) {
   TRY(cgroups_.remove(name, options_.kill_patience));
   FAILPOINT("crun.release.after_cgroups");
   const auto run = layout_.run(incarnation);
-  if (::access((run + "/resolv.conf").c_str(), F_OK) == 0) TRY(network_.leave(incarnation));
+  // A link without the file is of a run folder that somebody has removed.
+  if (::access((run + "/resolv.conf").c_str(), F_OK) == 0 || TRY(network_.has(incarnation)))
+    TRY(network_.leave(incarnation));
   FAILPOINT("crun.release.after_network");
   TRY(detach_volumes(run));
   FAILPOINT("crun.release.after_volumes");

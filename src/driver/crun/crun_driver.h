@@ -60,6 +60,7 @@ class CrunDriver : public Driver {
   Result<Usage> usage(const Incarnation& incarnation, int layer) override;
   Result<std::vector<Found>> inventory() override;
   Result<std::vector<std::string>> strangers() override;
+  Result<std::vector<std::string>> disorders() override;
   Result<ManifestSummary> export_layer(const LayerRef& layer, const Exclusions& exclude, Sink& tar,
                                        Sink& manifest) override;
   Result<ManifestSummary> import_layer(const LayerRef& layer, Source& tar) override;

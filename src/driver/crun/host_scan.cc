@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <unistd.h>
 
@@ -127,6 +128,24 @@ Result<std::vector<std::string>> CrunDriver::strangers() {
     const auto of = parse_container_name(name);
     return of && of->instance == layout_.instance;
   });
+  return all;
+}
+
+/// A run folder that goes meanwhile is no trouble; the next look is without it.
+Result<std::vector<std::string>> CrunDriver::disorders() {
+  std::vector<std::string> all;
+  std::map<int, std::string> holders;
+  for (const auto& name : TRY(os::list_folder(layout_.runs()))) {
+    const auto text = os::read_file(layout_.runs() + "/" + name + "/slot", 64);
+    const auto slot = text ? parse_number(*text) : std::nullopt;
+    if (!slot) continue;
+    const auto [holder, first] = holders.emplace(*slot, name);
+    if (!first)
+      all.push_back("user id range " + std::to_string(*slot) + " belongs to two containers, " + holder->second +
+                    " and " + name + ", which could read each other's files");
+  }
+  const auto table = TRY(network_.idle_table());
+  if (table) all.push_back("nftables table " + *table + " stands, and no sandbox of this instance has a way out");
   return all;
 }
 

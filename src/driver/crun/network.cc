@@ -215,11 +215,24 @@ Status Network::settle() {
   return remove_table();
 }
 
+/// The marker is there before the table and goes after it.
+Result<std::optional<std::string>> Network::idle_table() {
+  std::lock_guard guard(mutex_);
+  if (!exists(options_.marker) || !TRY(links()).empty()) return std::optional<std::string>();
+  return std::optional(table());
+}
+
 Status Network::remove_table() const {
   // Named first so that it is there to be deleted.
   TRY(run_tool({"nft", "-f", "-"}, "table inet " + table() + "\ndelete table inet " + table() + "\n"));
   ::unlink(options_.marker.c_str());
   return {};
+}
+
+Result<bool> Network::has(const Incarnation& incarnation) const {
+  for (const auto& link : TRY(links()))
+    if (link.of == incarnation) return true;
+  return false;
 }
 
 Result<std::vector<Link>> Network::links() const {

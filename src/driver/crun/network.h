@@ -6,6 +6,7 @@
 // while a sandbox with a way out does.
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,11 @@ class Network {
 
   /// Takes away a table that a life before left without a sandbox.
   Status settle();
+
+  /// The table, where it stands although nothing of this instance has a way out.
+  Result<std::optional<std::string>> idle_table();
+
+  Result<bool> has(const Incarnation& incarnation) const;
 
   /// Every end of this instance.
   Result<std::vector<Link>> links() const;

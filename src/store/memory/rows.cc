@@ -4,9 +4,8 @@
 
 namespace mayfly::memory {
 
-void Draft::undo() {
-  for (auto step = undo_.rbegin(); step != undo_.rend(); ++step) (*step)();
-  undo_.clear();
+void Draft::undo(std::size_t kept) {
+  for (; undo_.size() > kept; undo_.pop_back(), changes_.pop_back()) undo_.back()();
 }
 
 Status Draft::writable() const {

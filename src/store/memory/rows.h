@@ -32,12 +32,21 @@ struct Rows {
   std::map<std::string, Remembered> idempotency;   // by scope
 };
 
-/// Rows as one transaction changes them.
+/// A row that was changed: of which table, under which key. Of tables that nobody watches only the table is told.
+struct Change {
+  enum What { sandbox, archive, volume, lifetime, task, event, other };
+  What what = other;
+  std::string key;
+};
+
+/// Rows as one transaction changes them, or a group of closures that commit together.
 class Draft {
  public:
   enum Use { reads, writes };
   Draft(Rows& rows, Use use) : rows_(rows), use_(use) {}
   const Rows& rows() const { return rows_; }
+  /// Oldest first; what was taken back is not among them.
+  const std::vector<Change>& changes() const { return changes_; }
 
   /// Inserts or replaces; an error in a view.
   template <class Key, class Value>
@@ -55,14 +64,15 @@ class Draft {
     return {};
   }
 
-  /// Takes back all that was changed so far.
-  void undo();
+  /// Takes back all that was changed so far, or what was changed since there were so many changes.
+  void undo(std::size_t kept = 0);
 
  private:
   Status writable() const;
 
   template <class Key, class Value>
   void remember(std::map<Key, Value> Rows::*table, const Key& key) {
+    changes_.push_back(change_of<Value>(key));
     const auto found = (rows_.*table).find(key);
     auto before = found == (rows_.*table).end() ? std::optional<Value>() : std::optional<Value>(found->second);
     undo_.push_back([this, table, key, before = std::move(before)] {
@@ -71,9 +81,21 @@ class Draft {
     });
   }
 
+  template <class Value, class Key>
+  static Change change_of(const Key& key) {
+    if constexpr (std::is_same_v<Value, Sandbox>) return {Change::sandbox, key.text};
+    else if constexpr (std::is_same_v<Value, Archive>) return {Change::archive, key.text};
+    else if constexpr (std::is_same_v<Value, Volume>) return {Change::volume, key.text};
+    else if constexpr (std::is_same_v<Value, Lifetime>) return {Change::lifetime, key.text};
+    else if constexpr (std::is_same_v<Value, Task>) return {Change::task, key.text};
+    else if constexpr (std::is_same_v<Value, Event>) return {Change::event, key.text};
+    else return {};
+  }
+
   Rows& rows_;
   const Use use_;
-  std::vector<std::function<void()>> undo_;   // oldest first
+  std::vector<std::function<void()>> undo_;   // oldest first, one for each of the changes
+  std::vector<Change> changes_;
 };
 
 /// The row, or nothing.

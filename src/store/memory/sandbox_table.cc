@@ -98,10 +98,16 @@ Result<std::optional<Time>> MemorySandboxTable::next_attempt(Lane lane) {
 }
 
 Status MemorySandboxTable::release_claims_of_others(std::int64_t epoch, Time now) {
-  std::vector<Sandbox> claimed;
-  for (const auto& [id, row] : draft_.rows().sandboxes)
+  std::vector<Sandbox> claimed, too_late;
+  for (const auto& [id, row] : draft_.rows().sandboxes) {
     if (row.work.claim != 0 && row.work.claim != epoch) claimed.push_back(whole(row));
+    if (rules::queue_of(row) && *row.work.next_attempt_at > now + rules::longest_wait) too_late.push_back(whole(row));
+  }
   for (auto& sandbox : claimed) TRY(update(rules::released(std::move(sandbox), now)));
+  for (auto& sandbox : too_late) {
+    sandbox.work.next_attempt_at = now;
+    TRY(update(sandbox));
+  }
   return {};
 }
 

@@ -1,49 +1,16 @@
 #include "store/memory/store.h"
 
 #include "store/guard.h"
+#include "store/memory/transaction.h"
 
 namespace mayfly {
-
-class MemoryStore::MemoryTransaction : public Transaction {
- public:
-  MemoryTransaction(memory::Draft& draft, Moment moment)
-      : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
-        images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft) {}
-
-  Moment moment() const override { return moment_; }
-  SandboxTable& sandboxes() override { return sandboxes_; }
-  LifetimeTable& lifetimes() override { return lifetimes_; }
-  TaskTable& tasks() override { return tasks_; }
-  EventTable& events() override { return events_; }
-  ArchiveTable& archives() override { return archives_; }
-  ImageTable& images() override { return images_; }
-  IdentityTable& identities() override { return identities_; }
-  SettingTable& settings() override { return settings_; }
-  IdempotencyTable& idempotency() override { return idempotency_; }
-  VolumeTable& volumes() override { return volumes_; }
-  UsageTable& usage() override { return usage_; }
-
- private:
-  Moment moment_;
-  memory::MemorySandboxTable sandboxes_;
-  memory::MemoryLifetimeTable lifetimes_;
-  memory::MemoryTaskTable tasks_;
-  memory::MemoryEventTable events_;
-  memory::MemoryArchiveTable archives_;
-  memory::MemoryImageTable images_;
-  memory::MemoryIdentityTable identities_;
-  memory::MemorySettingTable settings_;
-  memory::MemoryIdempotencyTable idempotency_;
-  memory::MemoryVolumeTable volumes_;
-  memory::MemoryUsageTable usage_;
-};
 
 MemoryStore::MemoryStore(const Clock& clock) : moments_(clock) {}
 
 /// One transaction under the lock; throws SimulatedCrash when its fate is to be cut off.
 Status MemoryStore::run(const Closure& closure, Wakes& wakes) {
   memory::Draft draft(rows_, memory::Draft::writes);
-  MemoryTransaction transaction(draft, moments_.next());
+  memory::MemoryTransaction transaction(draft, moments_.next());
   auto status = run_guarded(closure, transaction);
   if (!status) draft.undo();
 
@@ -72,7 +39,7 @@ void MemoryStore::submit(Closure closure, Then then) {
 Status MemoryStore::view(const Closure& closure) {
   std::lock_guard lock(mutex_);
   memory::Draft draft(rows_, memory::Draft::reads);
-  MemoryTransaction transaction(draft, moments_.next());
+  memory::MemoryTransaction transaction(draft, moments_.next());
   return run_guarded(closure, transaction);
 }
 

@@ -5,9 +5,7 @@
 
 #include "ports/clock.h"
 #include "ports/store.h"
-#include "store/memory/record_tables.h"
-#include "store/memory/resource_tables.h"
-#include "store/memory/volume_table.h"
+#include "store/memory/rows.h"
 #include "store/moments.h"
 
 namespace mayfly {
@@ -40,7 +38,6 @@ class MemoryStore : public Store {
   void restore(memory::Rows rows);
 
  private:
-  class MemoryTransaction;
   Status run(const Closure& closure, Wakes& wakes);
 
   mutable std::mutex mutex_;

@@ -82,10 +82,16 @@ Result<std::optional<Time>> MemoryTaskTable::next_attempt(Lane lane) {
 }
 
 Status MemoryTaskTable::release_claims_of_others(std::int64_t epoch, Time now) {
-  std::vector<Task> claimed;
-  for (const auto& [id, row] : draft_.rows().tasks)
+  std::vector<Task> claimed, too_late;
+  for (const auto& [id, row] : draft_.rows().tasks) {
     if (row.work.claim != 0 && row.work.claim != epoch) claimed.push_back(row);
+    if (rules::queue_of(row) && *row.work.next_attempt_at > now + rules::longest_wait) too_late.push_back(row);
+  }
   for (auto& task : claimed) TRY(update(rules::released(std::move(task), now)));
+  for (auto& task : too_late) {
+    task.work.next_attempt_at = now;
+    TRY(update(task));
+  }
   return {};
 }
 

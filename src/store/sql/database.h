@@ -125,6 +125,17 @@ class Database {
   /// What follows the columns of a table that is kept in the order of its primary key: a true difference of dialects.
   virtual std::string_view clustered() const = 0;
 
+  /// Pieces of an expression that dialects spell differently; what is given and what comes is SQL.
+  virtual std::string folded(std::string_view text) const = 0;                           // ASCII letters, made small
+  virtual std::string member_of(std::string_view map, std::string_view key) const = 0;   // of JSON text; NULL without
+  virtual std::string matches(std::string_view text, std::string_view pattern) const = 0;
+  /// The value to bind as that pattern for what LIKE means by % and _, with \ before what stands for itself.
+  virtual std::string pattern_of(std::string_view like) const = 0;
+
+  /// Queries of the next while end after this long altogether, with timed_out "query_timeout"; nothing: they take their
+  /// time.
+  virtual void set_patience(std::optional<Duration> patience) = 0;
+
   template <class Read>
   auto all(std::string_view sql, Parameters parameters, Read read)
       -> Result<std::vector<std::invoke_result_t<Read, Row&>>> {

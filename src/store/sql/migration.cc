@@ -32,6 +32,9 @@ constexpr Migration known[] = {
     {9,
 #include "store/sql/migrations/0009_images.sql"
     },
+    {11,
+#include "store/sql/migrations/0011_lists.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

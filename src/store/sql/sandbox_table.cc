@@ -213,6 +213,13 @@ Status SqlSandboxTable::release_claims_of_others(std::int64_t epoch, Time now) {
       AND s.claim <> $1)";
   for (auto& sandbox : TRY(database_.all(text, {epoch}, read_sandbox)))
     TRY(update(rules::released(std::move(sandbox), now)));
+  static const auto too_late = select_by_work + R"(
+      WHERE s.queue IS NOT NULL
+      AND s.next_attempt_at > $1)";
+  for (auto& sandbox : TRY(database_.all(too_late, {now + rules::longest_wait}, read_sandbox))) {
+    sandbox.work.next_attempt_at = now;
+    TRY(update(sandbox));
+  }
   return {};
 }
 

@@ -14,15 +14,17 @@ namespace {
 constexpr std::string_view fixed_columns =
     "root, parent, verb, resource_level, stage, resource, workspace, source, created_at";
 constexpr std::string_view changing_columns =
-    "metadata, phase, status, claim, attempts, next_attempt_at, last_error, error_code, started_at, completed_at,"
-    " queue";
+    "metadata, phase, status, status_order, claim, attempts, next_attempt_at, last_error, error_code, started_at,"
+    " completed_at, queue";
 
 void append_changing(std::vector<Parameter>& values, const Task& task) {
   const auto& work = task.work;
   const auto queue = rules::queue_of(task);
-  values.insert(values.end(), {to_json(task.metadata), name(task.phase), name(status_of(task.phase)), work.claim,
-                               work.attempts, work.next_attempt_at, work.last_error, work.error_code, task.started_at,
-                               task.completed_at, queue ? Parameter(lane_word(*queue)) : Parameter(std::nullopt)});
+  const auto status = status_of(task.phase);
+  values.insert(values.end(), {to_json(task.metadata), name(task.phase), name(status), static_cast<int>(status),
+                               work.claim, work.attempts, work.next_attempt_at, work.last_error, work.error_code,
+                               task.started_at, task.completed_at,
+                               queue ? Parameter(lane_word(*queue)) : Parameter(std::nullopt)});
 }
 
 Task read_task(Row& row) {
@@ -40,6 +42,7 @@ Task read_task(Row& row) {
   task.metadata = row.text_map();
   task.phase = row.word(parse_phase);
   row.text();
+  row.integer();
   task.work.claim = row.integer();
   task.work.attempts = row.small();
   task.work.next_attempt_at = row.optional_time();
@@ -77,16 +80,39 @@ Status SqlTaskTable::insert(const Task& task) {
                                    task.created_at};
   append_changing(values, task);
   if (TRY(database_.exec(text, values)) == 0) return tl::unexpected(rules::id_taken(task.id.text));
-  return {};
+  return resource_level(task.verb) ? count(task) : Status();
 }
 
 Status SqlTaskTable::update(const Task& task) {
   static const auto text = update_text("cleanup_task", changing_columns);
+  if (resource_level(task.verb)) TRY(recount(task));
   std::vector<Parameter> values = {task.id};
   append_changing(values, task);
   const auto changed = TRY(database_.exec(text, values));
   CHECK(changed == 1);
   return {};
+}
+
+/// One more of its workspace, verb and status.
+Status SqlTaskTable::count(const Task& task) {
+  TRY(database_.exec(R"(
+      INSERT INTO cleanup_task_count (workspace, verb, status, tasks)
+      VALUES ($1, $2, $3, 1)
+      ON CONFLICT (workspace, verb, status) DO UPDATE SET tasks = cleanup_task_count.tasks + 1)",
+                     {task.workspace, name(task.verb), name(status_of(task.phase))}));
+  return {};
+}
+
+/// Before the row is changed: from the status it has there to the one it gets.
+Status SqlTaskTable::recount(const Task& task) {
+  const auto moved = TRY(database_.exec(R"(
+      UPDATE cleanup_task_count
+      SET tasks = tasks - 1
+      WHERE workspace = $1
+      AND verb = $2
+      AND status = (SELECT status FROM cleanup_task WHERE id = $3 AND status <> $4))",
+                                        {task.workspace, name(task.verb), task.id, name(status_of(task.phase))}));
+  return moved == 1 ? count(task) : Status();
 }
 
 Result<std::vector<Task>> SqlTaskTable::children(const TaskId& parent) {
@@ -152,15 +178,22 @@ Status SqlTaskTable::release_claims_of_others(std::int64_t epoch, Time now) {
       WHERE claim <> 0
       AND claim <> $1)";
   for (auto& task : TRY(database_.all(text, {epoch}, read_task))) TRY(update(rules::released(std::move(task), now)));
+  static const auto too_late = select + R"(
+      WHERE queue IS NOT NULL
+      AND next_attempt_at > $1)";
+  for (auto& task : TRY(database_.all(too_late, {now + rules::longest_wait}, read_task))) {
+    task.work.next_attempt_at = now;
+    TRY(update(task));
+  }
   return {};
 }
 
 Result<std::vector<std::pair<TaskStatus, std::int64_t>>> SqlTaskTable::count_by_status() {
   auto counts = TRY(database_.all(R"(
-      SELECT status, COUNT(*)
-      FROM cleanup_task
-      WHERE resource_level = 1
-      GROUP BY status)",
+      SELECT status, CAST(SUM(tasks) AS BIGINT)
+      FROM cleanup_task_count
+      GROUP BY status
+      HAVING SUM(tasks) > 0)",
                                   {}, [](Row& row) {
                                     const auto status = row.word(parse_task_status);
                                     return std::pair(status, row.integer());
@@ -174,10 +207,9 @@ Result<std::vector<OpenTasks>> SqlTaskTable::open_by_verb() {
       SELECT verb, status, COUNT(*), MIN(created_at)
       FROM cleanup_task
       WHERE resource_level = 1
-      AND status IN ($1, $2, $3)
-      GROUP BY verb, status)",
-                                {std::string(name(TaskStatus::pending)), std::string(name(TaskStatus::in_progress)),
-                                 std::string(name(TaskStatus::failed))},
+      AND status <> 'completed'
+      GROUP BY status, verb)",
+                                {},
                                 [](Row& row) {
                                   OpenTasks tasks;
                                   tasks.verb = row.word(parse_verb);

@@ -23,6 +23,8 @@ class SqlTaskTable : public TaskTable {
   Result<std::vector<OpenTasks>> open_by_verb() override;
 
  private:
+  Status count(const Task& task);
+  Status recount(const Task& task);
   Database& database_;
 };
 

@@ -7,6 +7,7 @@
 #include "store/sql/identity_table.h"
 #include "store/sql/image_table.h"
 #include "store/sql/lifetime_table.h"
+#include "store/sql/list_table.h"
 #include "store/sql/sandbox_table.h"
 #include "store/sql/setting_table.h"
 #include "store/sql/task_table.h"
@@ -20,7 +21,7 @@ class SqlTransaction : public Transaction {
   explicit SqlTransaction(Database& database)
       : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
         images_(database), identities_(database), settings_(database), idempotency_(database),
-        volumes_(database), usage_(database) {}
+        volumes_(database), usage_(database), lists_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -40,6 +41,7 @@ class SqlTransaction : public Transaction {
   IdempotencyTable& idempotency() override { return idempotency_; }
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
+  ListTable& lists() override { return lists_; }
 
  private:
   Moment moment_;
@@ -54,6 +56,7 @@ class SqlTransaction : public Transaction {
   SqlIdempotencyTable idempotency_;
   SqlVolumeTable volumes_;
   SqlUsageTable usage_;
+  SqlListTable lists_;
 };
 
 }  // namespace mayfly::sql

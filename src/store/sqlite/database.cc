@@ -53,6 +53,7 @@ Code code_of(int result) {
     case SQLITE_NOMEM: return Code::exhausted;
     case SQLITE_CONSTRAINT: return Code::conflict;
     case SQLITE_PERM: case SQLITE_AUTH: return Code::denied;
+    case SQLITE_INTERRUPT: return Code::timed_out;
     default: return Code::internal;
   }
 }
@@ -62,6 +63,7 @@ std::string_view reason_of(int result) {
     case SQLITE_READONLY: return "read_only";
     case SQLITE_CORRUPT: case SQLITE_NOTADB: return "database_damaged";
     case SQLITE_IOERR: return "database_io";
+    case SQLITE_INTERRUPT: return "query_timeout";
     default: return "";
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 // One connection to a SQLite file: statements prepared once, every SELECT reset as soon as it was read.
 
+#include <chrono>
 #include <memory>
 #include <unordered_map>
 
@@ -30,6 +31,11 @@ class SqliteDatabase : public sql::Database {
   Status query(std::string_view sql, sql::Parameters parameters, const std::function<void(sql::Row&)>& each) override;
   Status script(const std::string& sql) override;
   std::string_view clustered() const override { return "WITHOUT ROWID"; }
+  std::string folded(std::string_view text) const override;
+  std::string member_of(std::string_view map, std::string_view key) const override;
+  std::string matches(std::string_view text, std::string_view pattern) const override;
+  std::string pattern_of(std::string_view like) const override;
+  void set_patience(std::optional<Duration> patience) override;
 
   /// No transaction is open: none was begun, or trouble has ended it.
   bool autocommit() const;
@@ -76,6 +82,7 @@ class SqliteDatabase : public sql::Database {
   std::unordered_map<std::string, Statement, TextHash, std::equal_to<>> statements_;
   std::optional<Error> trouble_;
   int log_frames_ = 0;
+  std::chrono::steady_clock::time_point give_up_at_{};
 };
 
 }  // namespace mayfly

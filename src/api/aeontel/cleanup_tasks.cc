@@ -1,0 +1,153 @@
+#include "api/aeontel/handler.h"
+#include "api/aeontel/routes.h"
+#include "api/authenticate.h"
+#include "api/host_words.h"
+#include "api/list_request.h"
+#include "api/native/once.h"
+#include "api/problem.h"
+#include "json/bytes.h"
+
+namespace mayfly::api::aeontel {
+
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+constexpr std::size_t query_body_limit = 64 * 1024;
+
+value or_null(const std::string& text) { return text.empty() ? value() : value(text); }
+value or_null(const std::optional<Time>& at) { return at ? value(format(*at)) : value(); }
+
+object render(const Task& task) {
+  object metadata;
+  for (const auto& [key, text] : task.metadata)
+    metadata[json::as_text(key)] = json::as_text(without_host_words(text));
+  const auto status = status_of(task.phase);
+  return {{"id", task.id.text},
+          {"parentId", or_null(task.parent.text)},
+          {"workspaceId", task.workspace.text},
+          {"sourceEventId", or_null(task.source.text)},
+          {"resourceType", name(task.verb)},
+          {"resourceId", task.resource.text},
+          {"metadata", std::move(metadata)},
+          {"status", name(status)},
+          {"attempts", task.work.attempts},
+          {"lastError", or_null(json::as_text(without_host_words(task.work.last_error)))},
+          {"createdAt", format(task.created_at)},
+          {"completedAt", status == TaskStatus::completed ? or_null(task.completed_at) : value()},
+          {"startedAt", or_null(task.started_at)},
+          {"rootId", task.root.text},
+          {"phase", name(task.phase)},
+          {"errorCode", or_null(task.work.error_code)},
+          {"step", !resource_level(task.verb)},
+          {"resourceKind", describe(kind_of(task.verb)).name},
+          {"nextAttemptAt", or_null(task.work.next_attempt_at)}};
+}
+
+http::Response ok(const value& body) { return json_response(200, boost::json::serialize(body)); }
+
+http::Response render(const ListPage<Task>& page) {
+  array data;
+  for (const auto& task : page.items) data.push_back(render(task));
+  return ok({{"data", std::move(data)},
+             {"pageInfo",
+              {{"total", page.total ? value(*page.total) : value()},
+               {"totalRelation", page.total_exact ? "eq" : "gte"},
+               {"hasNextPage", page.has_next},
+               {"hasPreviousPage", page.has_previous},
+               {"startCursor", or_null(page.start_cursor)},
+               {"endCursor", or_null(page.end_cursor)}}}});
+}
+
+const ListRules rules = {.what = query::Listed::cleanup_task, .shorts = task_shorts(), .also = {"workspace"}};
+
+/// The workspace that the list is narrowed to is the one it is looked at in, as far as the caller may.
+Result<Caller> caller_of(Services& services, const http::Request& request, const ListMembers& members) {
+  for (const auto& [name, given] : members) {
+    const auto* id = given.as<std::string>();
+    if (name != "workspace_id" || !id || id->empty()) continue;
+    auto there = authenticate(services.access, request, *id);
+    // There, or not there, or not for this caller: it is another workspace than theirs, and so the list is empty.
+    if (there || there.error().reason != "workspace_not_found") return there;
+  }
+  return authenticate(services.access, request);
+}
+
+http::Response list(Services& services, const http::Request& request, query::Read<ListMembers> members) {
+  const auto caller = caller_of(services, request, members ? *members : ListMembers());
+  if (!caller) return refused(caller.error(), request);
+  if (!members) return refused(members.error(), request);
+  auto wish = read_list(*members, rules, caller->role == Role::admin);
+  if (!wish) return refused(wish.error(), request);
+  const auto listing = services.lists.listing(*caller, rules.what, std::move(*wish));
+  if (!listing) return refused(listing.error(), request);
+  const auto page = services.lists.cleanup_tasks(*caller, *listing);
+  return page ? render(*page) : refused(page.error(), request);
+}
+
+Result<std::optional<std::size_t>> number_of(const http::Request& request, std::string_view name, std::int64_t least) {
+  const auto* text = request.query_value(name);
+  if (!text) return std::nullopt;
+  const bool digits = !text->empty() && text->size() <= 5 && text->find_first_not_of("0123456789") == text->npos;
+  const auto number = digits ? std::stoll(*text) : -1;
+  if (number >= least && number <= 10'000) return static_cast<std::size_t>(number);
+  return fail(Code::invalid,
+              std::string(name) + " must be an integer from " + std::to_string(least) + " to 10000; got \"" +
+                  text->substr(0, 40) + "\"",
+              "invalid_" + std::string(name));
+}
+
+Result<http::Response> get(Services& services, const Caller& caller, const http::Request& request) {
+  return ok(render(TRY(services.cleanups.get(caller, {request.param("id")}))));
+}
+
+Result<http::Response> tree(Services& services, const Caller& caller, const http::Request& request) {
+  const TaskId id{request.param("id")};
+  TRY(services.cleanups.get(caller, id));   // to whom there is none, there is none; and only then who may
+  TRY(require(caller, Role::admin));
+  const Cleanups::TreePart part{TRY(number_of(request, "depth", 0)), TRY(number_of(request, "limit", 1))};
+  array tasks;
+  for (const auto& task : TRY(services.cleanups.tree(caller, id, part))) tasks.push_back(render(task));
+  return ok(tasks);
+}
+
+Result<http::Response> retry(Services& services, const Caller& caller, const http::Request& request) {
+  const TaskId id{request.param("id")};
+  const auto once = TRY(native::once_of(services, caller, request));
+  const auto done = [](const Task& task) { return ok({{"ok", true}, {"task", render(task)}}); };
+  if (!once) return done(TRY(services.cleanups.retry(caller, id, Cleanups::Retry::failed)));
+  const auto place = TRY(services.idempotency.enter(once));
+  if (TRY(services.idempotency.look(once))) return done(TRY(services.cleanups.get(caller, id)));
+  const auto task = TRY(services.cleanups.retry(caller, id, Cleanups::Retry::failed));
+  Outcome outcome;
+  outcome.status = 200;
+  outcome.task = task.id;
+  TRY(services.idempotency.note(once, outcome));
+  return done(task);
+}
+
+}  // namespace
+
+void add_cleanup_task_routes(http::Router& router, Services& services) {
+  const auto with = [&services](auto function) {
+    return blocking(services, [&services, function](const Caller& caller, const http::Request& request) {
+      return function(services, caller, request);
+    });
+  };
+  router.add({"GET", "/api/cleanup-tasks", http::BlockingHandler([&services](const http::Request& request) {
+                return list(services, request, members_of_query(request, rules));
+              })});
+  router.add({.method = "POST",
+              .pattern = "/api/cleanup-tasks/query",
+              .handler = http::BlockingHandler([&services](const http::Request& request) {
+                return list(services, request, members_of_body(request.body));
+              }),
+              .body_limit = query_body_limit});
+  router.add({"GET", "/api/cleanup-tasks/{id}", with(get)});
+  router.add({"GET", "/api/cleanup-tasks/{id}/tree", with(tree)});
+  router.add({"POST", "/api/cleanup-tasks/{id}/retry", with(retry)});
+}
+
+}  // namespace mayfly::api::aeontel

@@ -1,0 +1,32 @@
+#include "core/query/trail.h"
+
+#include "core/query/value.h"
+
+namespace mayfly::query {
+
+namespace {
+
+constexpr std::size_t shown_name = 60;
+
+bool plain(std::string_view name) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$";
+  return !name.empty() && name.size() <= shown_name && name.find_first_not_of(letters) == name.npos;
+}
+
+}  // namespace
+
+Trail::Within Trail::into(std::string_view name) {
+  std::string pointer = "/";
+  for (const char c : name.substr(0, shown_name)) {
+    if (c == '~') pointer += "~0";
+    else if (c == '/') pointer += "~1";
+    else pointer += c;
+  }
+  return {*this, plain(name) ? "." + std::string(name) : "[" + in_quotes(name) + "]", pointer};
+}
+
+Trail::Within Trail::into(std::size_t item) {
+  return {*this, "[" + std::to_string(item) + "]", "/" + std::to_string(item)};
+}
+
+}  // namespace mayfly::query
