@@ -114,7 +114,11 @@ class Reader {
     const auto* value = member(name);
     if (!value) return {};
     const auto* text = value->as<std::string>();
-    if (!text) return wrong("invalid_cursor", name, "a cursor of this list", *value);
+    if (!text) {
+      auto refusal = wrong("invalid_cursor", name, "a cursor of this list", *value);
+      refusal->found = "malformed";
+      return refusal;
+    }
     into = *text;
     return {};
   }

@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "api/host_words.h"
+#include "core/host_words.h"
 #include "json/bytes.h"
 
 namespace mayfly::api {

@@ -30,7 +30,7 @@ class StoppableSource : public Source {
 }  // namespace
 
 bool says_nothing_of_the_bytes(Code code) {
-  return code == Code::unavailable || code == Code::timed_out || code == Code::busy || code == Code::exhausted;
+  return code != Code::not_found && code != Code::invalid && code != Code::conflict && code != Code::too_large;
 }
 
 void Archives::verify(const Caller& caller, const std::string& id, std::function<void(Result<Archive>)> then) {

@@ -115,6 +115,9 @@ Result<TaskId> Archives::remove(const Caller& caller, const std::string& id) {
     Archive archive = TRY(visible(t, caller, id));
     if (archive.resource.state == State::writing)
       return fail(Code::conflict, "archive " + id + " is still being written", "state_writing");
+    if (TRY(deletion_.rests_on(t, archive)))
+      return fail(Code::conflict, "the delete of " + archive.sandbox.text + " rests on archive " + id +
+                                      ": it can be deleted when that has completed", "archive_needed");
     return deletion_.begin(t, caller, std::move(archive), {.policy = {.archive = false}, .reason = "request"});
   });
 }

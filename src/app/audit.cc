@@ -1,6 +1,7 @@
 #include "app/audit.h"
 
 #include "app/ids.h"
+#include "core/host_words.h"
 
 namespace mayfly {
 
@@ -14,6 +15,7 @@ Result<EventId> audit(Transaction& t, Random& random, const Caller& caller, std:
   event.actor = caller.actor;
   event.request_id = caller.request_id;
   event.data = std::move(data);
+  for (auto& [key, value] : event.data) value = without_host_words(value);
   event.at = t.now();
   TRY(t.events().insert(event));
   return event.id;

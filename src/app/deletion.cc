@@ -157,6 +157,17 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Archive arc
   return root;
 }
 
+Result<bool> Deletion::rests_on(Transaction& t, const Archive& archive) const {
+  const auto kind = kind_of_id(archive.sandbox.text);
+  if (!kind || !describe(*kind).has_bytes) return false;
+  const auto holder = find_holder(t, archive.sandbox);
+  if (!holder && holder.error().code == Code::not_found) return false;
+  if (!holder) return tl::unexpected(holder.error());
+  if (holder->resource.state != State::deleting) return false;
+  const auto permit = TRY(t.archives().find_permit(layer_of(*holder, installation_)));
+  return permit && permit->archive() == archive.resource.id;
+}
+
 /// Images are of the installation: the tree is shown in the workspace of whoever asked.
 Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, ImageContent content,
                                const DeleteRequest& request) const {

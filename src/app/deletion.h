@@ -29,6 +29,9 @@ class Deletion {
   Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
 
+  /// The files it was made of are about to be destroyed because it is there: until they are, it stays.
+  Result<bool> rests_on(Transaction& t, const Archive& archive) const;
+
  private:
   Status settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const;
   Result<TaskId> accept(Transaction& t, const Caller& caller, const Holder& holder,

@@ -123,6 +123,12 @@ std::optional<State> state_of(Store& store, const std::optional<ResourceId>& arc
 
 using Objects = std::map<std::string, std::int64_t>;   // bytes by key
 
+/// And not only out of reach.
+bool is_missing(BlobStore& blobs, const std::string& key) {
+  const auto found = blobs.stat(key);
+  return !found && found.error().code == Code::not_found;
+}
+
 Finding about(const Archive& row, Trouble trouble, std::string text, const std::string& where) {
   return {trouble, uid_of(row.resource.id), row.resource.id, 0, 0, std::move(text), Kind::archive, where};
 }
@@ -131,7 +137,7 @@ std::optional<Finding> trouble_with(const Archive& row, Store& store, BlobStore&
   if (row.resource.state != State::active) return std::nullopt;
   for (const auto& [what, key] : {std::pair("object", row.key), std::pair("manifest", manifest_key(row))}) {
     // One that was finished or deleted since the list of objects was made is looked at again.
-    if (objects.contains(key) || blobs.stat(key) || state_of(store, row.resource.id) != State::active) continue;
+    if (objects.contains(key) || !is_missing(blobs, key) || state_of(store, row.resource.id) != State::active) continue;
     return about(row, Trouble::archive_missing,
                  "archive " + row.resource.id.text + " is recorded, but its " + what + " " + key +
                      " is missing: bring it back from a copy, or delete the archive",
@@ -145,13 +151,21 @@ std::optional<Finding> trouble_with(const Archive& row, Store& store, BlobStore&
                row.key);
 }
 
-Result<std::vector<Finding>> compare_archives(Store& store, BlobStore& blobs) {
+struct ArchivesSeen {
+  std::vector<Finding> findings;
+  bool suspicious = false;     // so many do not fit that the folder or the database is more likely not the right one
+};
+
+Result<ArchivesSeen> compare_archives(Store& store, BlobStore& blobs) {
   std::vector<Finding> findings;
   Objects objects;
   for (const auto& object : TRY(blobs.list(""))) objects[object.key] = object.bytes;
+  const bool empty = objects.empty();
+  std::size_t known = 0;
   for (std::string after;;) {
     const auto page = TRY(store.read([&](Transaction& t) { return t.archives().scan(after, scan_page); }));
     for (const auto& row : page) {
+      known += row.resource.state == State::active ? 1 : 0;
       if (auto finding = trouble_with(row, store, blobs, objects)) findings.push_back(std::move(*finding));
       for (const auto& key : {row.key, manifest_key(row)}) {
         objects.erase(key);
@@ -169,7 +183,9 @@ Result<std::vector<Finding>> compare_archives(Store& store, BlobStore& blobs) {
                         0, "object " + key + " (" + std::to_string(bytes) + " bytes) belongs to no archive",
                         Kind::archive, key});
   }
-  return findings;
+  const auto odd = findings.size();
+  const bool nothing_there = empty && known > 0;
+  return ArchivesSeen{std::move(findings), nothing_there || (odd > 3 && odd * 10 > known + odd)};
 }
 
 }  // namespace
@@ -195,14 +211,18 @@ Result<Diagnosis> diagnose(Store& store, Driver& driver, BlobStore& blobs, Image
                                          "and take it out of the data folder",
                                   Kind::sandbox, path});
   for (auto& finding : TRY(compare_images(store, images))) diagnosis.findings.push_back(std::move(finding));
-  diagnosis.archives = TRY(compare_archives(store, blobs));
+  auto archives = TRY(compare_archives(store, blobs));
+  diagnosis.archives = std::move(archives.findings);
   diagnosis.sandboxes = static_cast<std::size_t>(std::count_if(
       rows.begin(), rows.end(), [](const auto& row) { return kind_of_id(row.id.text) == Kind::sandbox; }));
   diagnosis.things = seen.size();
-  std::set<Uuid> unknown;
-  for (const auto& finding : diagnosis.findings)
+  std::set<Uuid> unknown, without_files;
+  for (const auto& finding : diagnosis.findings) {
     if (finding.trouble == Trouble::unknown) unknown.insert(finding.uid);
-  diagnosis.suspicious = reconcile::suspicious(unknown.size(), uids.size());
+    if (finding.trouble == Trouble::files_missing) without_files.insert(finding.uid);
+  }
+  diagnosis.suspicious = reconcile::suspicious(unknown.size(), uids.size()) ||
+                         reconcile::suspicious(without_files.size(), rows.size()) || archives.suspicious;
   return diagnosis;
 }
 

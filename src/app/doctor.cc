@@ -98,6 +98,9 @@ Result<Report> Doctor::examine(bool deep) {
   if (deep && !one.try_lock())
     return fail(Code::busy, "another deep look is under way: all archives are being read back; ask again later",
                 "deep_busy");
+  // First, since it takes hours: the looks that follow are of now.
+  std::size_t read = 0;
+  auto damage = deep ? TRY(read_back(read)) : Findings();
   auto report = TRY(look());
   if (!report.clean()) {
     // What was on its way is not there, or not missing, any more.
@@ -106,38 +109,38 @@ Result<Report> Doctor::examine(bool deep) {
     report = TRY(look());
     std::erase_if(report.findings, [&](const Finding& f) { return !before.contains(reconcile::key_of(f)); });
   }
-  if (deep) TRY(read_back(report));
+  report.deep = deep;
+  report.archives_read = read;
+  // What is missing or cut has been told already.
+  std::erase_if(damage, [&](const Finding& f) {
+    return std::ranges::any_of(report.findings, [&](const Finding& other) { return other.id == f.id; });
+  });
+  std::ranges::move(damage, std::back_inserter(report.findings));
   return report;
 }
 
 /// One after the other: a live server has other work for its disk.
-Status Doctor::read_back(Report& report) {
-  report.deep = true;
+Result<Doctor::Findings> Doctor::read_back(std::size_t& read) {
   Findings found;
   for (std::string after;;) {
     const auto page = TRY(store_.read([&](Transaction& t) { return t.archives().scan(after, scan_page); }));
     for (const auto& archive : page) {
       if (archive.resource.state != State::active) continue;
       const auto compared = archives_.compare(archive);
-      if (compared) ++report.archives_read;
+      if (compared) ++read;
       if (compared || says_nothing_of_the_bytes(compared.error().code)) continue;
       // A second look, at the record too: it may have been deleted while it was read.
       const auto now = store_.read([&](Transaction& t) { return t.archives().get(archive.resource.id); });
-      if (now && now->resource.state == State::active && blobs_.stat(archive.key) && !archives_.compare(archive))
-        found.push_back(damaged(*now, compared.error()));
+      if (!now || now->resource.state != State::active || !blobs_.stat(archive.key)) continue;
+      if (const auto again = archives_.compare(archive); !again && !says_nothing_of_the_bytes(again.error().code))
+        found.push_back(damaged(*now, again.error()));
     }
     if (page.size() < scan_page) break;
     after = page.back().resource.id.text;
   }
-  // What is missing or cut has been told already.
-  const auto told = [&](const Finding& f) {
-    return std::ranges::any_of(report.findings, [&](const Finding& other) { return other.id == f.id; });
-  };
-  std::erase_if(found, told);
   for (auto& finding : found)
     if (!finding.since) finding.since = clock_.now();
-  std::ranges::move(found, std::back_inserter(report.findings));
-  return {};
+  return found;
 }
 
 void Doctor::notice(const Diagnosis& diagnosis) {

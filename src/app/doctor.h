@@ -54,13 +54,14 @@ class Doctor {
  private:
   using Findings = std::vector<reconcile::Finding>;
   Result<Report> look();
-  Status read_back(Report& report);
+  Result<Findings> read_back(std::size_t& read);
   void date(Findings& findings);
   Result<Mended> mend(const Caller& caller, const reconcile::Finding& finding, const Findings& all);
   Result<ResourceId> take_in(const reconcile::Finding& finding, const Findings& all);
   Result<ResourceId> take_back(const Caller& caller, const reconcile::Finding& leftover);
   Result<TaskId> remove(const Caller& caller, const ResourceId& id, const reconcile::Finding& finding);
   Result<TaskId> remove_archive(const Caller& caller, const reconcile::Finding& finding);
+  Status still_in_trouble(const reconcile::Finding& finding);
   Status retry(const Caller& caller, const reconcile::Finding& finding);
 
   Store& store_;
@@ -77,6 +78,7 @@ class Doctor {
   std::mutex mutex_;
   std::map<std::string, Time> noticed_;       // by key: when it was seen first in this life of the server
   std::mutex deep_;                           // one deep look at a time
+  std::mutex mending_;                        // one who mends at a time
 };
 
 /// The look of a server that is down: rows, host and objects once, since nothing moves.

@@ -15,11 +15,19 @@ using reconcile::Trouble;
 
 namespace {
 
-/// Whom the event is about: the thing itself where it has a record, else the installation's first workspace.
+/// The workspace that the key of an object names, where there is one; else the installation's first.
+ResourceId workspace_of(Transaction& t, const Finding& finding, const Installation& installation) {
+  const auto named = finding.where.substr(0, finding.where.find('/'));
+  if (finding.trouble != Trouble::stray_object || !named.starts_with("wsp_")) return installation.workspace;
+  const auto found = t.identities().find_workspace(named);
+  return found && *found ? ResourceId{named} : installation.workspace;
+}
+
+/// Whom the event is about: the thing itself where it has a record.
 Resource subject_of(Transaction& t, const Finding& finding, const Installation& installation) {
   Resource subject;
   subject.id = finding.id;
-  subject.workspace = installation.workspace;
+  subject.workspace = workspace_of(t, finding, installation);
   const auto take = [&](const auto& row) {
     if (row && row->resource.workspace) subject.workspace = row->resource.workspace;
   };
@@ -39,6 +47,8 @@ void revive(Sandbox& row, int layer, Moment now, const Downtime& down) {
   row.resource.deleted_at.reset();
   row.cleanup_task.clear();
   if (!row.started_at) row.started_at = now.now;
+  row.holds_storage = true;
+  row.mounts.clear();   // given up when it went
   set_state(row, State::stopped);
   row.lifetime.policy = {};
   lifetime::halt(row.lifetime, State::stopped, quarantine_retention, now, down);
@@ -80,6 +90,17 @@ Archive record_for(const Finding& stray, Moment now, const ResourceId& workspace
   return row;
 }
 
+/// What is done about these lets bytes go, or decides from what is not there: not while the database or a folder is
+/// more likely the wrong one.
+bool needs_trust(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::unknown: case Trouble::files_missing: case Trouble::stray_object: case Trouble::archive_missing:
+    case Trouble::archive_size: case Trouble::archive_damaged:
+      return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 std::string_view name(Mended::Outcome outcome) {
@@ -89,6 +110,8 @@ std::string_view name(Mended::Outcome outcome) {
 
 Result<std::vector<Mended>> Doctor::mend(const Caller& caller, const std::vector<std::string>& keys) {
   TRY(require(caller, Role::admin));
+  const std::unique_lock one(mending_, std::try_to_lock);
+  if (!one) return fail(Code::busy, "somebody else is mending what doctor found; look again after that", "fix_busy");
   bool deep = false;
   for (const auto& key : keys)
     if (key.starts_with(reconcile::name(Trouble::archive_damaged))) deep = true;
@@ -102,6 +125,12 @@ Result<std::vector<Mended>> Doctor::mend(const Caller& caller, const std::vector
     const auto finding = found.find(key);
     if (finding == found.end()) {
       all.push_back({key, Mended::Outcome::gone, {}, "it is not there any more"});
+      continue;
+    }
+    if (report.suspicious && needs_trust(finding->second->trouble)) {
+      all.push_back({key, Mended::Outcome::failed, {},
+                     "so much is unknown or missing that nothing of it is touched: see that the database is the newest "
+                     "one and that every folder of the data directory is mounted"});
       continue;
     }
     const bool stranger = finding->second->trouble == Trouble::unknown;
@@ -125,7 +154,7 @@ Result<Mended> Doctor::mend(const Caller& caller, const Finding& finding, const 
   // Who wanted it, before anything happens.
   TRY(store_.write([&](Transaction& t) -> Status {
     TRY(audit(t, random_, caller, "doctor.fix", subject_of(t, finding, installation_),
-              {{"finding", key}, {"does", std::string(advice.fix)}}));
+              {{"finding", std::string(reconcile::name(finding.trouble))}, {"does", std::string(advice.fix)}}));
     return {};
   }));
   Mended mended{key, Mended::Outcome::deleting, {}, std::string(advice.fix)};
@@ -158,13 +187,18 @@ Result<ResourceId> Doctor::take_in(const Finding& finding, const Findings& all) 
 }
 
 Result<TaskId> Doctor::remove(const Caller& caller, const ResourceId& id, const Finding& finding) {
-  if (finding.trouble == Trouble::files_missing &&
-      TRY(driver_.has_layer({installation_.instance, finding.uid, finding.layer})))
-    return fail(Code::conflict, "the files of " + id.text + " are there again");
+  const bool missing = finding.trouble == Trouble::files_missing, back = finding.trouble == Trouble::leftover;
+  const bool there = (missing || back) && TRY(driver_.has_layer({installation_.instance, finding.uid, finding.layer}));
+  if (missing && there) return fail(Code::conflict, "the files of " + id.text + " are there again");
+  if (back && !there) return fail(Code::conflict, "the files of " + id.text + " are not there any more");
   const auto request = request_for(finding.trouble);
   return store_.write([&](Transaction& t) -> Result<TaskId> {
-    const bool back = finding.trouble == Trouble::leftover;
     const auto begin = [&](auto row) -> Result<TaskId> {
+      if (back && row.resource.state == State::deleting && row.layer != finding.layer)
+        return fail(Code::conflict, "another layer of " + id.text + " is being deleted; this one comes after it");
+      if (finding.trouble == Trouble::quarantined && lifecycle::may_run(row.resource.state) &&
+          row.resource.state != State::stopping)
+        return fail(Code::conflict, id.text + " was started: somebody uses it");
       if (back && row.resource.state == State::gone) {
         revive(row, finding.layer, t.moment(), installation_.down);
         TRY(audit(t, random_, caller,
@@ -184,12 +218,15 @@ Result<TaskId> Doctor::remove_archive(const Caller& caller, const Finding& findi
     return fail(Code::unsupported, "object " + finding.where +
                                        " has no name that Mayfly gives, so it is not touched: see what it is and take "
                                        "it out of the archive folder");
+  TRY(still_in_trouble(finding));
   return store_.write([&](Transaction& t) -> Result<TaskId> {
     auto row = t.archives().get(finding.id);
     if (!row && row.error().code != Code::not_found) return tl::unexpected(row.error());
+    if (stray && row && row->resource.state != State::gone)
+      return fail(Code::conflict, "object " + finding.where + " belongs to archive " + finding.id.text);
     if (stray && (!row || row->resource.state == State::gone)) {
       const bool known = row.has_value();
-      Archive record = known ? *row : record_for(finding, t.moment(), installation_.workspace);
+      Archive record = known ? *row : record_for(finding, t.moment(), workspace_of(t, finding, installation_));
       record.resource.state = State::active;
       record.lifetime = lifetime::begin(record.resource.id, State::active, {}, t.moment());
       record.resource.deleted_at.reset();
@@ -198,9 +235,29 @@ Result<TaskId> Doctor::remove_archive(const Caller& caller, const Finding& findi
       row = std::move(record);
     }
     if (!row) return tl::unexpected(row.error());
+    if (TRY(deletion_.rests_on(t, *row)))
+      return fail(Code::conflict, "the delete of " + row->sandbox.text + " rests on archive " + row->resource.id.text +
+                                      ": its files may be the only ones now. See mayfly explain " + row->sandbox.text);
     return deletion_.begin(t, caller, std::move(*row),
                            {.policy = {.archive = false}, .reason = stray ? "stray" : "damaged"});
   });
+}
+
+/// Somebody may have brought the object back since the look.
+Status Doctor::still_in_trouble(const Finding& finding) {
+  if (finding.trouble == Trouble::stray_object) return {};
+  const auto well_again = [&] {
+    return fail(Code::conflict, "archive " + finding.id.text + " is what it should be again");
+  };
+  const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(finding.id); }));
+  const auto object = blobs_.stat(finding.where);
+  if (!object && object.error().code != Code::not_found) return tl::unexpected(object.error());
+  if (finding.trouble == Trouble::archive_missing) return object ? Status(well_again()) : Status();
+  if (finding.trouble == Trouble::archive_size)
+    return object && object->bytes == archive.stored_bytes ? Status(well_again()) : Status();
+  const auto compared = archives_.compare(archive);
+  if (compared) return well_again();
+  return says_nothing_of_the_bytes(compared.error().code) ? compared : Status();
 }
 
 Status Doctor::retry(const Caller& caller, const Finding& finding) {

@@ -67,21 +67,22 @@ Result<Subject> of_archive(Transaction& t, const Archive& row) {
 }
 
 /// Images are of the installation: who needs one is told only as far as it is the caller's.
-Result<Subject> of_image(Transaction& t, const Caller& caller, const ImageContent& content) {
+Result<std::optional<Subject>> of_image(Transaction& t, const Caller& caller, const ImageContent& content) {
   Subject subject{content.resource, std::nullopt};
   subject.resource.name = content.digest;
   for (const auto& record : TRY(t.images().list()))
     if (record.digest == content.digest) add(subject, "it has the name " + record.name);
-  std::size_t others = 0;
-  for (const auto& use : TRY(t.images().uses()))
-    if (use.digest == content.digest) {
-      const auto needs = use.sandboxes + use.archives;
-      if (use.workspace != caller.workspace) others += needs > 0;
-      else if (needs > 0)
-        add(subject, std::to_string(use.sandboxes) + " sandboxes and " + std::to_string(use.archives) +
-                         " archives of this workspace need it");
-    }
-  if (others > 0) add(subject, "other workspaces need it");
+  bool needed = false;
+  for (const auto& use : TRY(t.images().uses())) {
+    if (use.digest != content.digest || use.sandboxes + use.archives == 0) continue;
+    needed = true;
+    if (use.workspace == caller.workspace)
+      add(subject, std::to_string(use.sandboxes) + " sandboxes and " + std::to_string(use.archives) +
+                       " archives of this workspace need it");
+  }
+  // What has no name and is not this workspace's is nobody's business but an admin's.
+  if (subject.reasons.empty() && !require(caller, Role::admin)) return std::optional<Subject>();
+  if (subject.reasons.empty() && needed) add(subject, "others need it");
   if (subject.reasons.empty() && content.resource.state == State::active)
     add(subject, "nothing needs it: it is collected an hour after it lost its last name");
   return subject;
@@ -103,7 +104,7 @@ Result<std::optional<Subject>> find(Transaction& t, const Caller& caller, const 
   };
   if (id.starts_with("sha256:")) {
     const auto content = TRY(t.images().find_content(id));
-    return content ? std::optional(TRY(of_image(t, caller, *content))) : std::optional<Subject>();
+    return content ? of_image(t, caller, *content) : std::optional<Subject>();
   }
   switch (kind_of_id(id).value_or(Kind::organization)) {
     case Kind::sandbox:
@@ -118,7 +119,7 @@ Result<std::optional<Subject>> find(Transaction& t, const Caller& caller, const 
         return seen(TRY(of_archive(t, *row)));
       break;
     case Kind::image:
-      if (const auto row = TRY(found(t.images().content({id})))) return std::optional(TRY(of_image(t, caller, *row)));
+      if (const auto row = TRY(found(t.images().content({id})))) return of_image(t, caller, *row);
       break;
     case Kind::organization: case Kind::workspace: return find_by_name(t, caller, id);
   }

@@ -110,12 +110,16 @@ Status Reconciler::note_lost(const ResourceId& id, int generation) {
 
 /// A record for what has none: stopped, kept, and then on the one way out, with an archive.
 Status Reconciler::quarantine(const Uuid& uid, int generation, int layer) {
+  const ResourceId id{std::string(describe(Kind::sandbox).prefix) + hex(uid)};
+  const auto known = store_.read([&](Transaction& t) { return t.sandboxes().get(id); });
+  if (known) return {};
+  if (known.error().code != Code::not_found) return tl::unexpected(known.error());
   FAILPOINT("reconcile.quarantine.before_kill");
   if (generation > 0) TRY(driver_.kill({installation_.instance, uid, generation}));
   FAILPOINT("reconcile.quarantine.after_kill");
   return store_.write([&](Transaction& t) -> Status {
     Sandbox row;
-    row.resource.id = {std::string(describe(Kind::sandbox).prefix) + hex(uid)};
+    row.resource.id = id;
     if (t.sandboxes().get(row.resource.id)) return {};
     row.resource.parent = row.resource.workspace = installation_.workspace;
     row.resource.name = "orphan-" + hex(uid).substr(22);

@@ -12,6 +12,8 @@ using reconcile::Trouble;
 namespace {
 
 constexpr std::size_t page_size = 200;
+// After a downtime many that are in their grace wake before one that is really late.
+constexpr std::size_t most_late = 10'000;
 
 using Findings = std::vector<Finding>;
 
@@ -104,7 +106,9 @@ Status check_deleting(Transaction& t, const Resource& row, const std::string& ta
 }
 
 void check_quarantine(const Resource& row, const Lifetime& life, Findings& findings) {
-  const bool over = row.state == State::deleting || row.state == State::gone;
+  // Somebody who started it, or gave it another end, has taken it out.
+  const bool kept = row.kind == Kind::sandbox ? life.halted_at && life.retention : life.policy.max_age.has_value();
+  const bool over = row.state == State::deleting || row.state == State::gone || !kept;
   if (over || row.name_held || row.name != "orphan-" + hex(uid_of(row.id)).substr(22)) return;
   findings.push_back(about(Trouble::quarantined, row.id,
                            who(row) + " was found on this host and in no record; it is " +
@@ -177,7 +181,7 @@ Result<Findings> check_deadlines(Store& store, const Installation& installation)
   return store.read([&](Transaction& t) -> Result<Findings> {
     Findings findings;
     const auto latest = t.now() - deadline_patience;
-    for (const auto& life : TRY(t.lifetimes().waking(latest, page_size))) {
+    for (const auto& life : TRY(t.lifetimes().waking(latest, most_late))) {
       const auto due = lifetime::expired(life, t.moment(), installation.down);
       if (!due || due->at > latest) continue;
       findings.push_back(about(Trouble::deadline_late, life.id,

@@ -107,7 +107,11 @@ Result<Commit> Steps::archive(const Task& task, const Holder& holder) {
   // Or while this attempt was under way.
   const auto said = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.root); })).metadata;
   const auto policy = said.find("on_archive_failure");
-  const bool waived = policy != said.end() && policy->second == "waive";
+  const auto reason = said.find("reason");
+  // Files that were missing when somebody said so, and are there again, are not what was waived.
+  const bool came_back = reason != said.end() && reason->second == "files_missing" &&
+                         done.error().reason != "layer_missing";
+  const bool waived = policy != said.end() && policy->second == "waive" && !came_back;
   const bool hopeless = retry::classify(done.error().code) == retry::Class::permanent ||
                         task.work.attempts >= attempts_before_waiver;
   if (!waived || !hopeless) return tl::unexpected(done.error());

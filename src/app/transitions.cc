@@ -4,6 +4,7 @@
 #include "app/deletion.h"
 #include "app/ids.h"
 #include "base/failpoint.h"
+#include "core/host_words.h"
 
 namespace mayfly {
 
@@ -153,7 +154,7 @@ Commit Transitions::moves(const Sandbox& sandbox, Move move, std::string event) 
 Status Transitions::failed(Transaction& t, Sandbox sandbox, const Error& error) {
   const auto kind = retry::classify(error.code);
   sandbox.work.claim = 0;
-  sandbox.work.last_error = error.message;
+  sandbox.work.last_error = without_host_words(error.message);
   sandbox.work.error_code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
   sandbox.resource.updated_at = t.now();
 

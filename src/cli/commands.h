@@ -92,7 +92,7 @@ struct ImageOptions {
 };
 
 struct DoctorOptions {
-  bool deep = false, fix = false, yes = false;
+  bool deep = false, fix = false, yes = false, strays = false;
 };
 
 /// One path of an archive, into a sandbox that runs.

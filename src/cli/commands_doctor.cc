@@ -45,10 +45,14 @@ std::string report_of(const json::object& body, const Paper& paper) {
   return text;
 }
 
-json::array keys_to_fix(const json::object& report) {
+/// An object that no archive names may be one that an older copy of the database has forgotten: never by the way.
+json::array keys_to_fix(const json::object& report, const DoctorOptions& options) {
   json::array keys;
-  for (const auto& value : array_at(report, "findings"))
-    if (!text_at(value.as_object(), "fix").empty()) keys.push_back(value.as_object().at("key"));
+  for (const auto& value : array_at(report, "findings")) {
+    const auto& finding = value.as_object();
+    if (text_at(finding, "fix").empty()) continue;
+    if (options.strays || text_at(finding, "trouble") != "stray_object") keys.push_back(finding.at("key"));
+  }
   return keys;
 }
 
@@ -64,7 +68,7 @@ Result<bool> confirmed(Session& session, const DoctorOptions& options, std::size
 }
 
 Result<int> fix(Session& session, const DoctorOptions& options, const json::object& report) {
-  const auto keys = keys_to_fix(report);
+  const auto keys = keys_to_fix(report, options);
   if (keys.empty()) {
     note(session, "none of it can be mended from here: see what is to do");
     return exit_failed;

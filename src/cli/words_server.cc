@@ -50,6 +50,7 @@ void CommandTree::server() {
           });
   doctor_command->add_flag("--deep", l.doctor.deep, "read every archive back too, byte by byte");
   doctor_command->add_flag("--fix", l.doctor.fix, "after a question: what stands behind --fix in its report");
+  doctor_command->add_flag("--strays", l.doctor.strays, "with --fix: also objects that no archive has a record of");
   doctor_command->add_flag("--yes", l.doctor.yes, "with --fix: do not ask");
   doctor_command->add_option("--data", l.second, "with the server down: look into its data folder")->type_name("DIR");
   needs(add(&app_, "explain", "why something is still here, or why and by whom it was deleted",

@@ -1,4 +1,5 @@
 #include "core/cleanup.h"
+#include "core/host_words.h"
 
 #include <array>
 
@@ -126,7 +127,7 @@ Task record(Task task, const Status& outcome, Time now, double jitter) {
     return task;
   }
   const Error& error = outcome.error();
-  task.work.last_error = error.message;
+  task.work.last_error = without_host_words(error.message);   // clients may ask for what it holds
   task.work.error_code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
   const bool stuck = task.work.attempts >= retry::stuck_after;
   if (kind == retry::Class::permanent || (kind == retry::Class::unknown && stuck)) {

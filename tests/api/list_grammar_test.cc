@@ -186,6 +186,12 @@ TEST(ListFilter, HasLimitsAndStopsAtEach) {
   EXPECT_TRUE(read(leaves(64)));
   EXPECT_EQ(read(leaves(65)).error().message, "filter.OR[64].attempts: at most 64 conditions; found 65");
   EXPECT_TRUE(read("{\"attempts\": " + items(500) + "}"));
+  std::string empty = "{}";
+  for (int i = 1; i < 100; ++i) empty += ",{}";
+  const auto many = R"({"OR": [)" + empty + "]}";
+  EXPECT_TRUE(read(R"({"AND": [)" + many + "," + many + "]}"));
+  EXPECT_EQ(read(R"({"AND": [)" + many + "," + many + "," + many + "]}").error().code, "filter_too_complex")
+      << "what says nothing makes the statement deeper all the same";
   EXPECT_EQ(read("{\"attempts\": " + items(501) + "}").error().code, "filter_too_complex");
   const auto three = "{\"AND\": [{\"attempts\": " + items(400) + "}, {\"attempts\": " + items(400) +
                      "}, {\"attempts\": " + items(400) + "}]}";

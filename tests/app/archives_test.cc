@@ -129,6 +129,23 @@ TEST(Archives, AreListedNewestFirstByStateAndSandboxPageByPage) {
   EXPECT_EQ(list({}, {.before = c, .limit = 1}), Ids{a});
 }
 
+TEST(Archives, StayWhileADeleteRestsOnThem) {
+  World world;
+  const auto sandbox = world.a_stopped_sandbox();
+  world.driver.fail_next("discard", Code::busy, 2);
+  must(world->sandboxes.remove(world.admin(), sandbox.resource.id.text, {}));
+  world.run_workers();
+  const auto archive = must(world.store.read([](Transaction& t) { return t.archives().scan("", 10); })).at(0);
+  const auto& id = archive.resource.id.text;
+  ASSERT_EQ(world.state_of(sandbox), "deleting");
+
+  EXPECT_EQ(outcome(world->archives.remove(world.admin(), id)), "conflict archive_needed");
+
+  world.let_pass(1h);
+  EXPECT_EQ(world.state_of(sandbox), "gone");
+  must(world->archives.remove(world.admin(), id));
+}
+
 TEST(VerifyingAnArchive, RecordsWhenItsBytesWereLastRight) {
   World world;
   const auto archive = world.an_archive();

@@ -165,6 +165,24 @@ TEST(Doctor, MendsForAdminsOnlyAndWritesDownWhoWantedIt) {
   EXPECT_THAT(world.story_of(sandbox.resource.id), HasSubstr("sandbox.archive_waived")) << "nothing goes untold";
 }
 
+TEST(Doctor, MendsNothingByWhatIsMissingWhereTooMuchIs) {
+  World world;
+  const auto archive = world.an_archive();
+  Consulted consulted(world);
+  const auto there = world.host.objects;
+  world.host.objects.clear();   // a folder that is not mounted
+  const auto report = must(consulted.doctor.examine(false));
+  EXPECT_EQ(troubles(report.findings), "archive_missing");
+  EXPECT_TRUE(report.suspicious);
+  const auto key = reconcile::key_of(report.findings.at(0));
+
+  EXPECT_EQ(must(consulted.doctor.mend(world.admin(), {key})).at(0).outcome, Mended::Outcome::failed);
+  world.host.objects = there;
+
+  EXPECT_TRUE(must(consulted.doctor.examine(true)).clean());
+  EXPECT_EQ(world.row(archive).resource.state, State::active);
+}
+
 TEST(Explanations, TellWhatADeleteWaitsFor) {
   World world;
   const auto sandbox = world.a_stopped_sandbox();

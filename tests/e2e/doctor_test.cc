@@ -162,7 +162,9 @@ TEST_F(Doctor, ReadsArchivesBackOnlyWhenToldTo) {
   EXPECT_EQ(deep.exit_code, 1) << deep.out;
   EXPECT_THAT(deep.out, AllOf(HasSubstr("archive_damaged"), HasSubstr(bent_archive), HasSubstr("\"archives_read\":1")));
 
-  EXPECT_EQ(ask({"doctor", "--deep", "--fix", "--yes"}).exit_code, 0);
+  EXPECT_EQ(ask({"doctor", "--deep", "--fix", "--yes"}).exit_code, 1);
+  EXPECT_TRUE(fs::exists(stray)) << "never by the way";
+  EXPECT_EQ(ask({"doctor", "--deep", "--fix", "--strays", "--yes"}).exit_code, 0);
   EXPECT_TRUE(comes_true([&] { return api().get("/v1/doctor?deep=true").at("clean") == json::value(true); }));
   EXPECT_EQ(api().get("/v1/archives/" + bent_archive).status, 404);
   EXPECT_EQ(api().get("/v1/archives/" + archive_id(fine)).string("state"), "active");

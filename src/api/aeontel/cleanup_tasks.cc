@@ -1,7 +1,7 @@
 #include "api/aeontel/handler.h"
 #include "api/aeontel/routes.h"
 #include "api/authenticate.h"
-#include "api/host_words.h"
+#include "core/host_words.h"
 #include "api/list_request.h"
 #include "api/native/once.h"
 #include "api/problem.h"
@@ -62,6 +62,21 @@ http::Response render(const ListPage<Task>& page) {
 }
 
 const ListRules rules = {.what = query::Listed::cleanup_task, .shorts = task_shorts(), .also = {"workspace"}};
+
+/// A body has all members; beside it the query string may choose the workspace, and nothing is passed over in silence.
+query::Read<ListMembers> members_of_post(const http::Request& request) {
+  for (const auto& [name, value] : request.query)
+    if (name != "workspace")
+      return tl::unexpected(query::Refusal{"unknown_parameter",
+                                           "no such query parameter: " + name.substr(0, 60) +
+                                               "; the members of this call stand in its body", name.substr(0, 60)});
+  auto members = members_of_body(request.body);
+  for (const auto& [name, value] : members ? *members : ListMembers())
+    if (name == "workspace")
+      return tl::unexpected(query::Refusal{"unknown_parameter",
+                                           "no such member: workspace; did you mean workspace_id?", name});
+  return members;
+}
 
 /// The workspace that the list is narrowed to is the one it is looked at in, as far as the caller may.
 Result<Caller> caller_of(Services& services, const http::Request& request, const ListMembers& members) {
@@ -142,7 +157,7 @@ void add_cleanup_task_routes(http::Router& router, Services& services) {
   router.add({.method = "POST",
               .pattern = "/api/cleanup-tasks/query",
               .handler = http::BlockingHandler([&services](const http::Request& request) {
-                return list(services, request, members_of_body(request.body));
+                return list(services, request, members_of_post(request));
               }),
               .body_limit = query_body_limit});
   router.add({"GET", "/api/cleanup-tasks/{id}", with(get)});

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/authenticate.h"
-#include "api/host_words.h"
+#include "core/host_words.h"
 #include "api/problem.h"
 #include "json/bytes.h"
 

@@ -1,6 +1,6 @@
 // Doctor and explain: what is wrong with this server, and why something is there or is not.
 
-#include "api/host_words.h"
+#include "core/host_words.h"
 #include "api/native/handler.h"
 #include "api/native/render.h"
 #include "api/native/routes.h"

@@ -1,6 +1,6 @@
 #include "api/native/render.h"
 
-#include "api/host_words.h"
+#include "core/host_words.h"
 #include "json/bytes.h"
 
 namespace mayfly::api::native {

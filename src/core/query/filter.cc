@@ -36,6 +36,7 @@ class Reader {
   Condition filter(const Value& value, const Entity& entity, Reached reached) {
     const auto* members = value.as<Members>();
     if (!members) return wrong("an object", value);
+    if (!count_node()) return {};
     std::vector<Condition> parts;
     std::vector<Logic> seen;
     for (const auto& [name, member] : *members) {
@@ -104,6 +105,7 @@ class Reader {
   };
 
   Condition tests(const Value& value, const Field& field, Reached reached, const Subject& subject) {
+    if (!count_node()) return {};
     if (value.null()) return test(subject, Op::is_null);
     if (is_scalar(value)) return compared(subject, {Op::eq}, value, field);
     const auto* members = value.as<Members>();
@@ -214,6 +216,7 @@ class Reader {
   }
 
   Condition about_map(std::size_t place, const Value& value, const Field& field, Reached reached) {
+    if (!count_node()) return {};
     const auto* members = value.as<Members>();
     if (!members) return wrong("an object with hasKey, path or jsonContains", value);
     if (const auto* path = value.member("path")) return at_path(place, *path, value, reached);
@@ -309,6 +312,12 @@ class Reader {
     return made;
   }
 
+  bool count_node() {
+    if (++nodes_ <= limits::nodes) return true;
+    too_complex("objects", limits::nodes, nodes_);
+    return false;
+  }
+
   bool count_leaf() {
     if (++leaves_ <= limits::leaves) return true;
     too_complex("conditions", limits::leaves, leaves_);
@@ -344,6 +353,7 @@ class Reader {
   const FilterReading& reading_;
   Trail trail_;
   std::size_t leaves_ = 0;
+  std::size_t nodes_ = 0;
   std::size_t listed_ = 0;
   std::optional<Refusal> refusal_;
 };

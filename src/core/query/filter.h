@@ -14,6 +14,7 @@ constexpr std::size_t depth = 8;            // of AND, OR, NOT within each other
 constexpr std::size_t hops = 2;             // from a row to its relations and theirs; each is a semi-join
 constexpr std::size_t admin_hops = 3;
 constexpr std::size_t leaves = 64;
+constexpr std::size_t nodes = 256;          // objects, also empty ones: each makes the statement deeper
 constexpr std::size_t list = 500;           // items of one IN
 constexpr std::size_t lists = 1'000;        // of all of them: each is a bound value
 constexpr std::size_t branches = 100;       // of one AND or OR

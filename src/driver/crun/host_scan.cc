@@ -93,7 +93,8 @@ Result<std::vector<Found>> CrunDriver::inventory() {
     }
   for (const auto& mount : TRY(read_mounts()))
     if (const auto of = owner_of(mount, layout_)) all.push_back(found(What::mount, *of, mount.point));
-  for (const auto& link : TRY(network_.links())) all.push_back(found(What::network, link.of, link.name));
+  for (const auto& link : TRY(network_.links()))
+    if (ours(link.of)) all.push_back(found(What::network, link.of, link.name));
   for (const auto& name : TRY(os::list_folder(layout_.states())))
     if (const auto of = parse_container_name(name); ours(of))
       all.push_back(found(What::runtime_state, *of, layout_.states() + "/" + name));

@@ -32,8 +32,8 @@ constexpr Migration known[] = {
     {9,
 #include "store/sql/migrations/0009_images.sql"
     },
-    {11,
-#include "store/sql/migrations/0011_lists.sql"
+    {10,
+#include "store/sql/migrations/0010_lists.sql"
     },
 };
 

@@ -136,6 +136,8 @@ Result<std::vector<Task>> SqlTaskTable::list(const TaskFilter& filter, const Pag
   if (filter.workspace) query.add(" AND workspace = ?", {filter.workspace});
   if (filter.resource) query.add(" AND resource = ?", {*filter.resource});
   if (filter.status) query.add(" AND status = ?", {name(*filter.status)});
+  // Said again, so that the index of what is open is found.
+  if (filter.status && *filter.status != TaskStatus::completed) query.add(" AND status <> 'completed'");
   if (!filter.steps) query.add(" AND resource_level = 1");
   if (!page.before.empty()) query.add(" AND id < ?", {page.before});
   query.add(" ORDER BY id DESC LIMIT ?", {page.limit});

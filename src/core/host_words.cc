@@ -1,9 +1,9 @@
-#include "api/host_words.h"
+#include "core/host_words.h"
 
 #include <algorithm>
 #include <optional>
 
-namespace mayfly::api {
+namespace mayfly {
 
 namespace {
 
@@ -48,7 +48,8 @@ bool has_folder_of_ours(std::string_view path) {
 }
 
 bool of_the_host(std::string_view path) {
-  if (path.starts_with("/sys/fs/cgroup/") || path.starts_with("/proc/self/fd/")) return true;
+  if (path.ends_with("/mayfly.db") || path.starts_with("/sys/fs/cgroup/")) return true;
+  if (path.starts_with("/proc/self/fd/")) return true;
   if (has_folder_of_ours(path)) return true;
   for (std::size_t at = 0; at < path.size(); ++at)
     if (path[at] == '/' && incarnation_at(path, at + 1)) return true;
@@ -82,4 +83,4 @@ std::string without_host_words(std::string_view text) {
   return told;
 }
 
-}  // namespace mayfly::api
+}  // namespace mayfly
