@@ -61,7 +61,7 @@ test_all() {
   export GTEST_BRIEF=1   # what failed, not what passed
   export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 4000 || echo 200)}
   export MAYFLY_RACES=${MAYFLY_RACES:-$([ "$preset" = test ] && echo 200000 || echo 5000)}
-  export MAYFLY_ARCHIVE_TRIALS=${MAYFLY_ARCHIVE_TRIALS:-$([ "$preset" = test ] && echo 2000 || echo 500)}
+  export MAYFLY_ARCHIVE_TRIALS=${MAYFLY_ARCHIVE_TRIALS:-$([ "$preset" = test ] && echo 10000 || echo 500)}
   ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 --parallel "$(nproc)" "${@:2}"
 }
 

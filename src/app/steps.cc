@@ -86,18 +86,25 @@ Result<Commit> Steps::perform_verb(const Task& task) {
   CHECK(false);
 }
 
-Result<Commit> Steps::stop(const Holder& holder) {
+Status Steps::end_container(const Holder& holder) {
   const auto incarnation = incarnation_of(holder, installation_);
   FAILPOINT("stop_sandbox.before_kill");
   TRY(driver_.kill(incarnation));
   FAILPOINT("stop_sandbox.after_kill");
   TRY(driver_.release(incarnation));
   FAILPOINT("stop_sandbox.after_release");
+  return {};
+}
+
+Result<Commit> Steps::stop(const Holder& holder) {
+  TRY(end_container(holder));
   return gives_back(holder, [](Sandbox& row) { row.holds_compute = false; });
 }
 
 Result<Commit> Steps::archive(const Task& task, const Holder& holder) {
   const auto root = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.root); }));
+  // A start that an earlier life of the server had begun may have landed after the step that stopped it.
+  if (task.work.attempts > 1 && holder.resource.kind == Kind::sandbox) TRY(end_container(holder));
   FAILPOINT("archive_sandbox.before_effect");
   auto done = archiver_.archive(holder, retention_in(root));
   FAILPOINT("archive_sandbox.after_effect");

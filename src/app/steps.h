@@ -28,6 +28,7 @@ class Steps {
 
  private:
   Result<Commit> perform_verb(const Task& task);
+  Status end_container(const Holder& holder);
   Result<Commit> stop(const Holder& holder);
   Result<Commit> archive(const Task& task, const Holder& holder);
   Result<Commit> destroy(const Holder& holder);

@@ -95,6 +95,18 @@ TEST(Archiver, WritesNothingWhileSomethingStillRuns) {
   EXPECT_FALSE(archiving.permitted());
 }
 
+TEST(Archiver, AContainerThatCameUpAfterItWasStoppedIsStoppedAgain) {
+  Archiving archiving;
+  auto& world = archiving.world;
+  world.host.containers[incarnation_of(archiving.sandbox, world->installation)] = {};
+  world.run_slow();
+
+  world.let_pass(1h);
+
+  EXPECT_EQ(world.state_of(archiving.sandbox), "gone");
+  EXPECT_TRUE(world.host.containers.empty());
+}
+
 TEST(Archiver, WhatNeverStartedHasNothingToArchive) {
   World world;
   const auto sandbox = world.a_requested_sandbox();

@@ -25,6 +25,8 @@ TEST(Seeds, WhatWasFoundOnceStaysMended) {
        "C7: an archive was forgotten with its manifest still there, which a store had said to be removed"},
       {{.seed = 95}, "C1: a result that was kept and recorded by the other lane's worker woke nobody for its next try"},
       {{.seed = 51}, "D2: a wall clock that was set and set back while absolute deadlines were moved left one behind"},
+      {{.seed = 1099511628932, .faults = 0x4400320, .clients = 0x513a2b, .steps = 93},
+       "C1: a container that came up after the step that stopped it kept its delete waiting for ever"},
   };
   for (const auto& row : table) {
     const auto violations = violations_of(row.plan);
