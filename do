@@ -15,7 +15,7 @@ usage() {
 ./do fuzz SECONDS    each target of tests/fuzz for so long under clang's libFuzzer; finds are kept in its corpus
 ./do coverage        branch coverage of src/core by its own tests; fails below 95 %
 ./do mutants         plants each bug of tests/mutants; the tests named there must see it
-./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile
+./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile, list
 ./do lint            formatting, static analysis and code rules
 TEXT
 }

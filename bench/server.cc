@@ -24,42 +24,53 @@ constexpr const char* key = "bench-key-of-nobody-else";
 
 }  // namespace
 
-Server::Server(const std::string& bin, const std::string& configuration) {
+Server::Server(const std::string& bin, const std::string& configuration) : bin_(bin) {
   char name[] = "/tmp/mayfly-bench-XXXXXX";
   folder_ = ::mkdtemp(name);
   data_ = folder_ + "/data";
+  std::ofstream(folder_ + "/config.toml") << configuration;
+  start();
+}
+
+void Server::start() {
   const auto out = folder_ + "/out", file = folder_ + "/config.toml";
-  std::ofstream(file) << configuration;
+  url_.clear();
   pid_ = ::fork();
   if (pid_ == 0) {
-    ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), 1);
-    ::dup2(::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600), 2);
+    ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
+    ::dup2(::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
     ::setenv("MAYFLY_ADMIN_KEY", key, 1);
-    ::execl((bin + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0",
+    ::execl((bin_ + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0",
             "--config", file.c_str(), nullptr);
     ::_exit(127);
   }
   for (int tries = 0; url_.empty(); ++tries) {
-    if (tries > 1000) give_up("the server did not start");
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (tries > 30'000) give_up("the server did not start");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::ifstream lines(out);
     for (std::string line; std::getline(lines, line);)
-      if (const auto at = line.find("http://"); at != std::string::npos) url_ = line.substr(at);
+      if (const auto at = line.find("http://"); at != std::string::npos && !lines.eof()) url_ = line.substr(at);
   }
   auto probe = client();
-  for (int tries = 0; tries < 1000; ++tries) {
+  for (int tries = 0; tries < 30'000; ++tries) {
     http::ClientRequest ready;
     ready.path = "/readyz";
     const auto answer = probe.call(ready);
     if (answer && answer->status == 200) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   give_up("the server is not ready");
 }
 
-Server::~Server() {
+void Server::stop() {
+  if (pid_ < 0) return;
   ::kill(pid_, SIGTERM);
   ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+Server::~Server() {
+  stop();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }

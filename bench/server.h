@@ -18,8 +18,12 @@ class Server {
   int pid() const { return pid_; }
   http::Client client() const;
 
+  /// In between, the data directory is the caller's.
+  void stop();
+  void start();
+
  private:
-  std::string folder_, data_, url_;
+  std::string bin_, folder_, data_, url_;
   int pid_ = -1;
 };
 

@@ -27,6 +27,7 @@ struct Plan {
   std::vector<char*> argv, env;
   std::vector<char*> shell_argv;  // a script without "#!" goes to the shell, as with execvp; [1] is its path
   std::string not_found, not_executable;
+  const std::vector<int>* ignored = nullptr;  // signals that we ignore, and nobody else shall
   const char* cwd = nullptr;
   const Launch* launch = nullptr;
   volatile int folder_error = 0;  // errno of chdir
@@ -54,6 +55,19 @@ std::map<std::string, std::string> environment(const Launch& launch) {
   return all;
 }
 
+/// Handlers end with execve by themselves. We have neither any more after our start, but what we were started with.
+const std::vector<int>& ignored_signals() {
+  static const auto all = [] {
+    std::vector<int> ignored;
+    for (int signal = 1; signal < NSIG; ++signal) {
+      struct sigaction now{};
+      if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) ignored.push_back(signal);
+    }
+    return ignored;
+  }();
+  return all;
+}
+
 std::unique_ptr<Plan> plan_for(const Launch& launch) {
   auto plan = std::make_unique<Plan>();
   const auto env = environment(launch);
@@ -67,6 +81,7 @@ std::unique_ptr<Plan> plan_for(const Launch& launch) {
   plan->shell_argv.insert(plan->shell_argv.end(), plan->argv.begin() + 1, plan->argv.end());
   plan->not_found = launch.argv[0] + ": not found\n";
   plan->not_executable = launch.argv[0] + ": cannot be executed: ";
+  plan->ignored = &ignored_signals();
   plan->cwd = launch.cwd.c_str();
   plan->launch = &launch;
   return plan;
@@ -117,7 +132,7 @@ int child(void* argument) {
   auto& plan = *static_cast<Plan*>(argument);
   struct sigaction by_default{};
   by_default.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &by_default, nullptr);
+  for (const int signal : *plan.ignored) ::sigaction(signal, &by_default, nullptr);
   ::setsid();
   // Their numbers are above 2 (see main), so that dup2 always clears close-on-exec.
   ::dup2(plan.launch->in, 0);

@@ -37,13 +37,40 @@ std::unique_ptr<Pool::Offer> Pool::offer(const SandboxSpec& wish) {
   }
   auto offer = next_ready(digest);
   if (!offer) return nullptr;
-  FAILPOINT("claim_sandbox.before_limits");
-  // One that waits here was never stopped and started again: its first generation runs.
-  auto caveats = driver_.limit({installation_.instance, uid_of(offer->id()), 1}, wish.resources);
-  FAILPOINT("claim_sandbox.after_limits");
-  if (!caveats) return nullptr;
-  offer->caveats = std::move(*caveats);
+  if (!set_limits(*offer, wish.resources)) return nullptr;
   return offer;
+}
+
+/// One that waits here was never stopped and started again: its first generation runs.
+Incarnation Pool::incarnation_of(const ResourceId& id) const { return {installation_.instance, uid_of(id), 1}; }
+
+Status Pool::set_limits(Offer& offer, const Resources& wished) {
+  {
+    std::lock_guard guard(mutex_);
+    const auto known = as_planted_.find(offer.id());
+    if (known != as_planted_.end() && wished == SandboxSpec().resources) {
+      offer.caveats = known->second;
+      return {};
+    }
+    // Whoever refuses the claim gives it back with these limits.
+    as_planted_.erase(offer.id());
+  }
+  FAILPOINT("claim_sandbox.before_limits");
+  offer.caveats = TRY(driver_.limit(incarnation_of(offer.id()), wished));
+  FAILPOINT("claim_sandbox.after_limits");
+  return {};
+}
+
+/// Once for each, while nobody waits: most claims then find their limits set.
+void Pool::prepare(const ResourceId& id) {
+  {
+    std::lock_guard guard(mutex_);
+    if (as_planted_.contains(id) || !locks_.try_lock(uid_of(id))) return;
+  }
+  auto caveats = driver_.limit(incarnation_of(id), SandboxSpec().resources);
+  std::lock_guard guard(mutex_);
+  if (caveats) as_planted_.emplace(id, std::move(*caveats));
+  locks_.unlock(uid_of(id));
 }
 
 std::unique_ptr<Pool::Offer> Pool::next_ready(const std::string& digest) {
@@ -82,11 +109,16 @@ std::map<std::string, int> Pool::ready() const {
 
 Status Pool::run_once() {
   auto next = TRY(store_.read([&](Transaction& t) { return plan(t); }));
+  std::map<std::string, std::vector<ResourceId>> standing;
   {
     std::lock_guard guard(mutex_);
     ready_ = std::move(next.ready);
     for (auto& [digest, ids] : ready_) std::erase_if(ids, [&](const auto& id) { return offered_.contains(id); });
+    standing = ready_;
+    std::erase_if(as_planted_, [&](const auto& known) { return !next.rows.contains(known.first); });
   }
+  for (const auto& [digest, ids] : standing)
+    for (const auto& id : ids) prepare(id);
   if (next.plant && !may_plant()) next.plant.reset();
   if (next.drop.empty() && !next.plant) return {};
   return store_.write([&](Transaction& t) -> Status {
@@ -105,6 +137,7 @@ Result<Pool::Plan> Pool::plan(Transaction& t) {
     const auto state = row.resource.state;
     const auto& digest = row.spec.image_digest;
     if (state == State::deleting) continue;
+    plan.rows.insert(row.resource.id);
     if (state == State::failed) not_before_ = t.now() + after_failure;
     const auto wish =
         std::find_if(wishes.begin(), wishes.end(), [&](const auto& each) { return each.image_digest == digest; });

@@ -68,12 +68,16 @@ class Pool {
  private:
   struct Plan {
     std::map<std::string, std::vector<ResourceId>> ready;   // by image digest
+    std::set<ResourceId> rows;                              // all that are nobody's and live
     std::vector<ResourceId> drop;
     std::optional<SandboxSpec> plant;
   };
   Result<Plan> plan(Transaction& t);
   Result<std::vector<SandboxSpec>> wanted(Transaction& t) const;
   std::unique_ptr<Offer> next_ready(const std::string& digest);
+  Status set_limits(Offer& offer, const Resources& wished);
+  void prepare(const ResourceId& id);
+  Incarnation incarnation_of(const ResourceId& id) const;
   Status plant(Transaction& t, const SandboxSpec& spec);
   Status drop(Transaction& t, const ResourceId& id);
   void withdraw(const ResourceId& id);
@@ -89,6 +93,7 @@ class Pool {
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<ResourceId>> ready_;   // by image digest; a hint that run_once derives from rows
   std::set<ResourceId> offered_;
+  std::map<ResourceId, Caveats> as_planted_;               // their limits are known to be what they were planted with
   Time not_before_{};                                      // moved by a start that failed
 };
 

@@ -93,7 +93,31 @@ TEST_F(PoolTest, AnEmptyOneAndOneWhoseLimitsFailAreNoErrors) {
   EXPECT_EQ(must(create()).resource.state, State::requested);
   fill();
   world.driver.fail_next("limit", Code::not_found);
-  EXPECT_EQ(must(create()).resource.state, State::requested);
+  NewSandbox wish;
+  wish.spec.resources.memory_mb = 64;
+  EXPECT_EQ(must(create(wish)).resource.state, State::requested);
+}
+
+TEST_F(PoolTest, LimitsAreSetBeforeAnybodyWaitsUnlessOthersAreWished) {
+  fill();
+  world.driver.fail_next("limit", Code::unavailable);
+  EXPECT_EQ(must(create()).resource.state, State::running) << "nothing was left to set";
+  NewSandbox wish;
+  wish.spec.resources.memory_mb = 64;
+  EXPECT_EQ(must(create(wish)).resource.state, State::requested) << "the failure was still to come";
+}
+
+TEST_F(PoolTest, OneThatIsGivenBackWithOtherLimitsGetsItsOwnAgain) {
+  fill();
+  NewSandbox wish;
+  wish.spec.resources.memory_mb = 64;
+  world.refuse_commits(1);
+  EXPECT_EQ(outcome(create(wish)), "no_space");
+  must(pool->run_once());
+  for (int i = 0; i < 2; ++i) {
+    const auto claimed = must(create());
+    EXPECT_EQ(world.host.containers.at(incarnation_of(claimed, world->installation)).limits, Resources());
+  }
 }
 
 TEST_F(PoolTest, ARefusedClaimGivesTheSandboxBack) {

@@ -155,7 +155,8 @@ TEST_P(KilledSleepers, LoseAndDoubleNothing) {
   const auto place = GetParam();
   std::string id;
   if (server.start(place) && pool_is_full()) {
-    const auto made = server.api().create({{"name", "mine"}, {"standby_seconds", 60}});
+    const auto made = server.api().create(
+        {{"name", "mine"}, {"standby_seconds", 60}, {"resources", json::object{{"memory_mb", 64}}}});
     if (!made.lost()) {
       id = made.string("id");
       if (falls_asleep(id)) server.api().exec(id, "true");

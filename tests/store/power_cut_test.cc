@@ -85,6 +85,7 @@ class PowerCut : public ::testing::Test {
     options.cache_kib = dice() % 2 ? 16 : 2048;
     options.wal_autocheckpoint = dice() % 3 == 0 ? 4 : 200;
     options.idle_checkpoint = std::chrono::milliseconds(dice() % 2 ? 1 : 3'600'000);
+    options.idle_frames = 1;
     options.on_unknown_commit = [](const std::string&) {};   // its end is one of those that are looked for
     return options;
   }

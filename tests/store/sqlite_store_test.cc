@@ -169,6 +169,7 @@ TEST_F(SqliteStoreTest, CommitsOnceForAllThatWaited) {
 
 TEST_F(SqliteStoreTest, EmptiesItsLogWhileNobodyAsks) {
   options.idle_checkpoint = 1ms;
+  options.idle_frames = 1;
   auto store = open();
   write(*store, [](Transaction& t) { return t.settings().put("a", "1"); });
 

@@ -72,6 +72,10 @@ void create(Services& services, const Caller& caller, const Once& once, std::sha
       tell(made ? ok(render(*made), 202) : problem(made.error(), request->id));
       return {};
     }
+    if (made->resource.state == State::running && !once) {   // it stood ready; a repeat looks what became of the first
+      tell(ok(render(*made), 201));
+      return {};
+    }
     services.sandboxes.when_settled(caller, made->resource.id, create_patience, [=](Result<Sandbox> settled) {
       if (!settled) return tell(problem(settled.error(), request->id));
       const auto state = settled->resource.state;

@@ -145,12 +145,19 @@ class Reader {
       const auto hint = near ? "; did you mean " + *near + "?" : std::string();
       return refuse("unknown_operator", "no such operator here" + hint, std::move(allowed));
     }
+    if (insensitive && !matches_text(known->op))
+      return refuse("invalid_filter",
+                    "mode goes with like, contains, startsWith and endsWith, and compares nothing else");
     known->insensitive |= insensitive;
     if (name == "is" && value.as<std::string>()) {
       if (*value.as<std::string>() == "NULL") return test(subject, Op::is_null);
       if (*value.as<std::string>() == "NOT_NULL") return test(subject, Op::not_null);
     }
     return compared(subject, *known, value, field);
+  }
+
+  static bool matches_text(Op op) {
+    return op == Op::like || op == Op::not_like || op == Op::contains || op == Op::starts_with || op == Op::ends_with;
   }
 
   Condition compared(const Subject& subject, Operator how, const Value& value, const Field& field) {
@@ -162,10 +169,9 @@ class Reader {
       }
       case Op::in: case Op::not_in: return listed(subject, how.op, value, field);
       case Op::between: return between(subject, value, field);
-      case Op::like: case Op::not_like: case Op::contains: case Op::starts_with: case Op::ends_with:
-        return matched(subject, how, value);
       default: break;
     }
+    if (matches_text(how.op)) return matched(subject, how, value);
     if (value.null() && how.op == Op::eq) return test(subject, Op::is_null);
     if (value.null() && (how.op == Op::ne || how.op == Op::distinct)) return test(subject, Op::not_null);
     auto operand = one(value, field);

@@ -76,7 +76,12 @@ class Reader {
     }
     if (!field) {
       const auto near = nearest(name, sortable);
-      refuse("this list is not sorted by that" + (near ? "; did you mean " + *near + "?" : std::string()));
+      const auto hint = near ? "; did you mean " + *near + "?" : std::string();
+      const bool known = std::ranges::any_of(entity_.fields, [&](const Field& one) {
+        return spelled(one.name, spelling_) == name;
+      });
+      refuse((known ? "this list is not sorted by that" : "no such field") + hint);
+      if (!known) refusal_->code = "unknown_field";
       refusal_->allowed = std::move(sortable);
       return;
     }

@@ -24,14 +24,27 @@ tl::unexpected<Error> server_stops() {
               "stopping");
 }
 
+/// True when nothing is left to send. A refusal shows when we read: what the agent said before it hung up is there.
+bool send(const os::Fd& socket, const std::string& request, std::size_t& sent) {
+  while (sent < request.size()) {
+    const auto now = ::send(socket.get(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (now < 0 && errno == EINTR) continue;
+    if (now < 0) return errno != EAGAIN;
+    sent += static_cast<std::size_t>(now);
+  }
+  return true;
+}
+
 }  // namespace
 
 struct Outstanding::Active {
-  explicit Active(Call given) : call(std::move(given)), reader(call.address.who, call.content_limit) {}
+  explicit Active(Added given)
+      : call(std::move(given.call)), socket(std::move(given.socket)), sent(given.sent),
+        reader(call.address.who, call.content_limit) {}
 
   Call call;
   os::Fd socket;
-  std::size_t sent = 0;
+  std::size_t sent;
   ReplyReader reader;
   Deadline time{};  // its entry in times_
   std::chrono::milliseconds pause{1};
@@ -55,10 +68,16 @@ Outstanding::~Outstanding() {
   thread_.join();
 }
 
+/// The agent gets the request from the caller's own thread, before ours is awake.
 void Outstanding::add(Call call) {
+  Added added{std::move(call), {}, 0};
+  if (auto socket = dial(added.call.address); socket && *socket) {
+    added.socket = std::move(**socket);
+    send(added.socket, added.call.request, added.sent);
+  }
   {
     const std::lock_guard lock(mutex_);
-    added_.push_back(std::move(call));
+    added_.push_back(std::move(added));
   }
   ::eventfd_write(wake_.get(), 1);
 }
@@ -95,19 +114,21 @@ void Outstanding::loop() {
 void Outstanding::take_added() {
   eventfd_t times = 0;
   ::eventfd_read(wake_.get(), &times);
-  std::vector<Call> added;
+  std::vector<Added> added;
   bool stopping = false;
   {
     const std::lock_guard lock(mutex_);
     added.swap(added_);
     stopping = stopping_ || ending_;
   }
-  for (auto& call : added) {
+  for (auto& one : added) {
     const auto number = ++last_number_;
-    auto& active = *active_.emplace(number, std::make_unique<Active>(std::move(call))).first->second;
+    auto& active = *active_.emplace(number, std::make_unique<Active>(std::move(one))).first->second;
     active.time = active.call.until;
     times_.emplace(active.time, number);
-    if (!stopping) connect(number);
+    if (stopping) continue;
+    if (active.socket) watch(number);
+    else connect(number);
   }
 }
 
@@ -123,7 +144,12 @@ void Outstanding::connect(std::uint64_t number) {
   }
   active.socket = std::move(**socket);
   set_time(number, active, active.call.until);
-  const bool all_sent = send(active);
+  watch(number);
+}
+
+void Outstanding::watch(std::uint64_t number) {
+  auto& active = *active_.at(number);
+  const bool all_sent = send(active.socket, active.call.request, active.sent);
   epoll_event event{};
   event.events = all_sent ? EPOLLIN : EPOLLIN | EPOLLOUT;
   event.data.u64 = number;
@@ -135,26 +161,13 @@ void Outstanding::proceed(std::uint64_t number, std::uint32_t events) {
   const auto found = active_.find(number);
   if (found == active_.end()) return;
   auto& active = *found->second;
-  if ((events & EPOLLOUT) != 0 && send(active)) {
+  if ((events & EPOLLOUT) != 0 && send(active.socket, active.call.request, active.sent)) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = number;
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, active.socket.get(), &event);
   }
   if ((events & ~std::uint32_t(EPOLLOUT)) != 0) receive(active, number);
-}
-
-/// True when nothing is left to send. A refusal shows when we read: what the agent said before it hung up is there.
-bool Outstanding::send(Active& active) {
-  const auto& request = active.call.request;
-  while (active.sent < request.size()) {
-    const auto sent = ::send(active.socket.get(), request.data() + active.sent, request.size() - active.sent,
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return errno != EAGAIN;
-    active.sent += static_cast<std::size_t>(sent);
-  }
-  return true;
 }
 
 void Outstanding::receive(Active& active, std::uint64_t number) {

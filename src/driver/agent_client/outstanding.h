@@ -38,12 +38,17 @@ class Outstanding {
 
  private:
   struct Active;
+  struct Added {
+    Call call;
+    os::Fd socket;             // connected already; the thread has the patience when it could not be at once
+    std::size_t sent = 0;
+  };
 
   void loop();
   void take_added();
   void connect(std::uint64_t number);
   void proceed(std::uint64_t number, std::uint32_t events);
-  static bool send(Active& active);
+  void watch(std::uint64_t number);
   void receive(Active& active, std::uint64_t number);
   void at_time(std::uint64_t number, Deadline now);
   void set_time(std::uint64_t number, Active& active, Deadline time);
@@ -53,7 +58,7 @@ class Outstanding {
   const os::Fd epoll_, wake_;
 
   std::mutex mutex_;  // guards the next three
-  std::vector<Call> added_;
+  std::vector<Added> added_;
   bool stopping_ = false;
   bool ending_ = false;
 

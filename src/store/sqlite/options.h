@@ -15,7 +15,8 @@ struct SqliteOptions {
   int cache_kib = 16 * 1024;              // of the writer, and as much of all readers together
   std::size_t queue_limit = 10'000;       // closures that wait; one more is refused as exhausted
   Duration group_age = 5ms;               // a transaction as old as this takes no further closure
-  Duration idle_checkpoint = 100ms;       // after so long without work what is in the log moves to the main file
+  Duration idle_checkpoint = 100ms;       // after so long without work what is in the log moves to the main file ...
+  int idle_frames = 250;                  // ... if it is worth it: the next commit pays for a log that begins anew
   Duration reader_wait = 5s;              // how long a view waits for a reader
   std::string vfs = {};                   // empty: the default
 

@@ -83,7 +83,7 @@ std::deque<SqliteWriter::Job> SqliteWriter::next_jobs() {
   std::unique_lock lock(mutex_);
   const auto ready = [this] { return !queue_.empty() || stopping_; };
   while (!ready()) {
-    if (database_->log_frames() == frames_done_) {
+    if (database_->log_frames() - frames_done_ < options_.idle_frames) {
       queued_.wait(lock, ready);
     } else if (!queued_.wait_for(lock, options_.idle_checkpoint, ready)) {
       lock.unlock();
