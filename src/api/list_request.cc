@@ -66,6 +66,7 @@ class Reader {
     if (rules_.pages_both_ways) known.insert(known.end(), {"after", "before"});
     else known.push_back("cursor");
     for (const auto& one : rules_.shorts) known.emplace_back(one.param);
+    if (rules_.deleted_apart) known.push_back("include_deleted");
     known.insert(known.end(), rules_.also.begin(), rules_.also.end());
     for (const auto& [name, value] : members_) {
       if (std::ranges::find(known, name) != known.end()) continue;
@@ -145,8 +146,10 @@ class Reader {
       if (!text) return wrong("invalid_parameter", std::string(one.param), "a string", *value);
       auto operand = query::read_operand(*text, entity_.fields[place], std::string(one.param));
       if (!operand) return std::move(operand).error();
-      parts.push_back(Condition::test(place, query::Op::eq, {std::move(*operand)}));
+      parts.push_back(Condition::test(place, one.op, {std::move(*operand)}));
+      parts.back().insensitive = one.insensitive;
     }
+    if (auto trouble = deleted(parts)) return trouble;
     if (auto trouble = ids(parts)) return trouble;
     if (auto trouble = filter(parts)) return trouble;
     wish_.where = Condition::all(std::move(parts));
@@ -166,6 +169,28 @@ class Reader {
       steps = flag ? *flag : *text == "true";
     }
     if (place && !steps) parts.push_back(Condition::test(*place, query::Op::eq, {std::int64_t{0}}));
+    return {};
+  }
+
+  /// false (the default): not what is in the trash, nor what lies in something that is; true: both; only: just that.
+  Trouble deleted(std::vector<Condition>& parts) {
+    if (!rules_.deleted_apart) return {};
+    const auto* value = member("include_deleted");
+    const auto* text = value ? value->as<std::string>() : nullptr;
+    const auto* flag = value ? value->as<bool>() : nullptr;
+    const auto word = text ? *text : flag && *flag ? std::string("true") : std::string("false");
+    if ((value && !text && !flag) || (word != "true" && word != "false" && word != "only"))
+      return wrong("invalid_parameter", "include_deleted", "true, false or only", *value);
+    if (word == "true") return {};
+    const auto place = query::place_of(entity_, "deletedAt");
+    parts.push_back(Condition::test(place, word == "only" ? query::Op::not_null : query::Op::is_null));
+    if (word == "only") return {};
+    for (const auto& relation : entity_.relations) {
+      if (relation.name != "parent" || relation.many) continue;
+      const auto there = query::place_of(query::entity(relation.target), "deletedAt");
+      parts.push_back(Condition::related(relation, query::Quantifier::some,
+                                         Condition::test(there, query::Op::is_null)));
+    }
     return {};
   }
 
@@ -214,6 +239,8 @@ class Reader {
     auto order = query::read_order(member(rules_.order_param), entity_, rules_.spelling, rules_.order_param);
     if (!order) return std::move(order).error();
     wish_.order = std::move(*order);
+    if (rules_.default_order && !member(rules_.order_param))
+      wish_.order = query::shortest(*rules_.default_order, entity_);
     return {};
   }
 

@@ -13,6 +13,8 @@ namespace mayfly::api {
 struct ShortFilter {
   std::string_view param;   // "workspace_id"
   std::string_view field;   // "workspaceId"
+  query::Op op = query::Op::eq;
+  bool insensitive = false;
 };
 
 /// What a dialect makes of one list.
@@ -25,6 +27,8 @@ struct ListRules {
   std::size_t default_limit = query::limits::page;
   std::size_t most = query::limits::page;
   bool pages_both_ways = true;            // after and before; else `cursor`
+  std::optional<query::Order> default_order = {};   // nothing: the newest first
+  bool deleted_apart = false;             // what is in the trash is listed only where include_deleted asks for it
 };
 
 const std::vector<ShortFilter>& task_shorts();

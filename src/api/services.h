@@ -9,6 +9,8 @@
 #include "app/doctor.h"
 #include "app/execution.h"
 #include "app/explanations.h"
+#include "app/forest.h"
+#include "app/holds.h"
 #include "app/idempotency.h"
 #include "app/image_builds.h"
 #include "app/image_catalog.h"
@@ -19,6 +21,7 @@
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
 #include "app/standby.h"
+#include "app/trash.h"
 #include "app/volumes.h"
 #include "app/workspaces.h"
 
@@ -52,6 +55,9 @@ struct Services {
   Doctor& doctor;
   Explanations& explanations;
   Lists& lists;
+  Forest& forest;
+  Trash& trash;
+  Holds& holds;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text
   std::string openapi;                                      // the document, as JSON

@@ -6,7 +6,7 @@
 namespace mayfly {
 
 Result<EventId> audit(Transaction& t, Random& random, const Caller& caller, std::string type, const Resource& subject,
-                      std::map<std::string, std::string> data) {
+                      std::map<std::string, std::string> data, const EventId& parent) {
   Event event;
   event.id = {new_id("evt_", t, random)};
   event.type = std::move(type);
@@ -17,6 +17,8 @@ Result<EventId> audit(Transaction& t, Random& random, const Caller& caller, std:
   event.data = std::move(data);
   for (auto& [key, value] : event.data) value = without_host_words(value);
   event.at = t.now();
+  event.parent = parent;
+  event.user = caller.user;
   TRY(t.events().insert(event));
   return event.id;
 }

@@ -9,6 +9,11 @@ namespace mayfly::cleanup_tree {
 
 namespace {
 
+// Steps of one stage that wait for the one before it: what is planted while a tree grows waits for nothing.
+constexpr std::size_t most_released = 100;
+// Children that one retry looks at: a person can ask again, and the writer serves others too.
+constexpr std::size_t most_looked_at = 10'000;
+
 Task seedling(Transaction& t, Random& random, const Resource& resource, Verb verb, const EventId& source) {
   Task task;
   task.id = {new_id("clt_", t, random)};
@@ -27,8 +32,8 @@ void make_ready(Transaction& t, Task& task) {
 }
 
 Status release_stage(Transaction& t, const TaskId& parent, int stage) {
-  for (auto child : TRY(t.tasks().children(parent))) {
-    if (child.stage != stage || child.phase != Phase::waiting) continue;
+  for (auto child : TRY(t.tasks().open_children(parent, stage, most_released))) {
+    if (child.phase != Phase::waiting) continue;
     make_ready(t, child);
     TRY(t.tasks().update(child));
   }
@@ -43,7 +48,7 @@ Status tell(Transaction& t, Random& random, const Task& task) {
   std::map<std::string, std::string> data = {{"task", task.id.text}, {"verb", std::string(name(task.verb))}};
   if (!task.work.last_error.empty()) data["error"] = task.work.last_error;
   TRY(audit(t, random, Caller::system("cleanup", task.workspace), "cleanup." + std::string(name(status_of(task.phase))),
-            subject, std::move(data)));
+            subject, std::move(data), task.source));
   return {};
 }
 
@@ -57,25 +62,26 @@ Status complete_parent(Transaction& t, Random& random, Task parent) {
 
 /// When nothing of `stage` can still move and one of it failed, the parent fails with that one.
 Status fail_parent_if_stuck(Transaction& t, Random& random, Task parent, int stage) {
-  std::optional<Task> failed;
-  for (auto& child : TRY(t.tasks().children(parent.id))) {
-    if (child.stage != stage || child.phase == Phase::completed) continue;
-    if (child.phase != Phase::failed) return {};
-    if (!failed) failed = std::move(child);
-  }
-  if (!failed || parent.phase == Phase::failed) return {};
+  const auto open = TRY(t.tasks().open_children(parent.id, stage, 1));
+  if (open.empty() || open.front().phase != Phase::failed || parent.phase == Phase::failed) return {};
+  const Task& failed = open.front();
   parent.phase = Phase::failed;
   parent.work.error_code = "child_failed";
-  parent.work.last_error = std::string(name(failed->verb)) + " " + failed->id.text + ": " + failed->work.last_error;
+  parent.work.last_error = std::string(name(failed.verb)) + " " + failed.id.text + ": " + failed.work.last_error;
   return settle(t, random, parent);
 }
 
 }  // namespace
 
 Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, const DeletePolicy& policy,
-                     const EventId& source, std::map<std::string, std::string> metadata) {
+                     const EventId& source, std::map<std::string, std::string> metadata,
+                     const std::optional<Branch>& branch) {
   Task root = seedling(t, random, resource, cleanup::root_verb(resource.kind), source);
-  root.root = root.id;
+  root.root = branch ? branch->root : root.id;
+  if (branch) {
+    root.parent = branch->parent;
+    root.stage = branch->stage;
+  }
   root.phase = Phase::children;
   root.started_at = t.now();
   root.metadata = std::move(metadata);
@@ -84,7 +90,8 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
   const auto steps = cleanup::steps_for(resource.kind, policy);
   for (const auto& step : steps) {
     Task child = seedling(t, random, resource, step.verb, source);
-    child.root = child.parent = root.id;
+    child.root = root.root;
+    child.parent = root.id;
     child.stage = step.stage;
     if (step.stage == steps.front().stage) make_ready(t, child);
     TRY(t.tasks().insert(child));
@@ -110,7 +117,9 @@ Status settle(Transaction& t, Random& random, const Task& task) {
 Status retry(Transaction& t, const Task& task) {
   if (task.phase == Phase::children || (task.phase == Phase::failed && task.work.error_code == "child_failed")) {
     bool any = false;
-    for (const auto& child : TRY(t.tasks().children(task.id))) {
+    const auto stage = TRY(t.tasks().open_stage(task.id));
+    for (const auto& child : stage ? TRY(t.tasks().open_children(task.id, *stage, most_looked_at))
+                                   : std::vector<Task>()) {
       if (child.phase != Phase::failed && child.phase != Phase::stuck && child.phase != Phase::backing_off) continue;
       TRY(retry(t, child));
       any = true;

@@ -7,9 +7,11 @@
 
 namespace mayfly::cleanup_tree {
 
-/// Plants the root of a delete and its steps, the first stage ready.
+/// Plants the root of a delete and its steps, the first stage ready; below the task of what it lies in, where that
+/// is deleted.
 Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, const DeletePolicy& policy,
-                     const EventId& source, std::map<std::string, std::string> metadata);
+                     const EventId& source, std::map<std::string, std::string> metadata,
+                     const std::optional<Branch>& branch = {});
 
 /// Writes a task whose attempt ended, and carries the end upwards: the next stage is released, a parent whose children
 /// are all completed completes, and one that can get no further fails, naming the child. A parent never completes

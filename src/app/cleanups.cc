@@ -20,6 +20,15 @@ constexpr std::size_t largest_tree = 10'000;
 // Parents whose children are looked for in one statement.
 constexpr std::size_t parents_at_once = 500;
 
+/// The deletes of a workspace are an admin's to look at while it goes and when it is gone: nobody is in it any more.
+Result<bool> sees(Transaction& t, const Caller& caller, const ResourceId& workspace) {
+  if (workspace == caller.workspace) return true;
+  if (caller.role != Role::admin || !caller.only.empty() || kind_of_id(workspace.text) != Kind::workspace) return false;
+  const auto row = t.resources().get(workspace);
+  if (!row && row.error().code != Code::not_found) return tl::unexpected(row.error());
+  return row && row->state != State::active;
+}
+
 /// The children of these, at most `limit` of them, in the order of their ids.
 Result<std::vector<query::Row>> children_of(Transaction& t, const ResourceId& workspace,
                                             std::span<const query::Datum> parents, std::size_t limit) {
@@ -39,7 +48,7 @@ Result<std::vector<query::Row>> children_of(Transaction& t, const ResourceId& wo
 Result<Task> Cleanups::visible(Transaction& t, const Caller& caller, const TaskId& id) const {
   auto task = t.tasks().get(id);
   if (!task && task.error().code != Code::not_found) return task;
-  if (!task || task->workspace != caller.workspace)
+  if (!task || !TRY(sees(t, caller, task->workspace)))
     return fail(Code::not_found, "no cleanup task \"" + id.text.substr(0, 80) + "\" in this workspace",
                 "cleanup_task_not_found");
   return task;
@@ -75,7 +84,7 @@ Result<std::vector<Task>> Cleanups::tree(const Caller& caller, const TaskId& id,
       std::vector<query::Datum> below;
       for (std::size_t at = 0; at < level.size() && found.size() <= most; at += parents_at_once) {
         const auto parents = std::span(level).subspan(at, std::min(parents_at_once, level.size() - at));
-        for (const auto& row : TRY(children_of(t, caller.workspace, parents, most + 1 - found.size()))) {
+        for (const auto& row : TRY(children_of(t, found.front().workspace, parents, most + 1 - found.size()))) {
           found.push_back(TRY(t.tasks().get({row.id})));
           below.emplace_back(row.id);
         }
@@ -108,6 +117,15 @@ Result<Task> Cleanups::retry(const Caller& caller, const TaskId& id, Retry which
     subject.workspace = task.workspace;
     TRY(audit(t, random_, caller, "cleanup.retried", subject, {{"task", task.id.text}}));
     return t.tasks().get(id);
+  });
+}
+
+Result<std::optional<Caller>> Cleanups::looking_at_closed(const Caller& caller, const std::string& workspace) {
+  return store_.read([&](Transaction& t) -> Result<std::optional<Caller>> {
+    if (!TRY(sees(t, caller, {workspace}))) return std::optional<Caller>();
+    auto there = caller;
+    there.workspace = {workspace};
+    return std::optional(std::move(there));
   });
 }
 

@@ -31,6 +31,10 @@ class Cleanups {
   /// others there is none.
   Result<Task> retry(const Caller& caller, const TaskId& id, Retry which = Retry::failed_or_waiting);
 
+  /// The same caller, looking from the workspace of that id: an admin, at one that nobody can act in any more. Nothing
+  /// for anybody else and any other.
+  Result<std::optional<Caller>> looking_at_closed(const Caller& caller, const std::string& workspace);
+
   Result<std::vector<Event>> events(const Caller& caller, EventFilter filter, const Page& page);
 
  private:

@@ -4,6 +4,7 @@
 
 #include "app/audit.h"
 #include "app/sandboxes.h"
+#include "app/trash.h"
 #include "base/failpoint.h"
 
 namespace mayfly {
@@ -158,15 +159,21 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
     t.wakes.deadline_at(life->wake_at);
     return std::optional<Duration>();
   }
-  const auto kind = kind_of_id(id.text);
-  if (kind == Kind::volume) {
+  const auto resource = TRY(t.resources().get(id));
+  if (const auto later = TRY(put_off_until(t, resource, due->action == ExpiryAction::remove))) {
+    life->wake_at = later;
+    t.wakes.deadline_at(later);
+    TRY(t.lifetimes().update(*life));
+    return std::optional<Duration>();
+  }
+  if (resource.kind == Kind::volume) {
     TRY(end_volume(t, TRY(t.volumes().get(id))));
-  } else if (kind == Kind::archive) {
-    const auto archive = TRY(t.archives().get(id));
-    TRY(deletion_.begin(t, Caller::system("deadline", archive.resource.workspace), archive,
-                        {.policy = {}, .reason = "retention"}));
-  } else {
+  } else if (resource.kind == Kind::sandbox) {
     TRY(act(t, TRY(t.sandboxes().get(id)), *due));
+  } else {
+    // Nobody asked for an archive of what was in the trash, and an archive has none.
+    TRY(deletion_.begin(t, Caller::system("deadline", resource.workspace), id,
+                        {.policy = {.archive = resource.kind == Kind::archive}, .reason = "retention"}));
   }
   return std::optional(t.now() - due->at);
 }

@@ -5,6 +5,7 @@
 
 #include "app/audit.h"
 #include "app/cleanup_tree.h"
+#include "app/kinds.h"
 #include "core/lifecycle.h"
 
 namespace mayfly {
@@ -32,7 +33,7 @@ Incarnation incarnation_of(const Holder& holder, const Installation& installatio
 Result<Holder> find_holder(Transaction& t, const ResourceId& id) {
   const auto kind = kind_of_id(id.text);
   CHECK(kind && describe(*kind).has_bytes);
-  if (*kind == Kind::volume) return holder_of(TRY(t.volumes().get(id)));
+  if (*kind != Kind::sandbox) return holder_of(TRY(t.volumes().get(id)));
   return holder_of(TRY(t.sandboxes().get(id)));
 }
 
@@ -58,7 +59,8 @@ std::string event_type(const Holder& holder, std::string_view what) {
 constexpr std::size_t named_mounts = 5;
 
 /// Whoever may delete a volume may see all sandboxes of its workspace, and no others can mount it.
-Status refuse_mounted(Transaction& t, const Volume& volume) {
+Status refuse_mounted(Transaction& t, const Volume& volume, const DeleteRequest& request) {
+  if (request.branch || volume.resource.kind == Kind::database) return {};
   const auto sandboxes = TRY(t.volumes().mounted_by(volume.resource.id, named_mounts + 1));
   if (sandboxes.empty()) return {};
   std::string names;
@@ -71,6 +73,16 @@ Status refuse_mounted(Transaction& t, const Volume& volume) {
               "volume_mounted");
 }
 
+EventId cause_of(const DeleteRequest& request) { return request.branch ? request.branch->source : EventId(); }
+
+/// The hour at which the trash would have ended it is nobody's any more.
+Status end_trash_time(Transaction& t, const ResourceId& id) {
+  auto life = t.lifetimes().get(id);
+  if (!life) return life.error().code == Code::not_found ? Status() : Status(tl::unexpected(life.error()));
+  lifetime::end(*life, State::deleting);
+  return t.lifetimes().update(*life);
+}
+
 std::map<std::string, std::string> story(const DeleteRequest& request) {
   return {{"reason", request.reason}, {"archive", says(request.policy)}};
 }
@@ -80,7 +92,8 @@ std::map<std::string, std::string> story(const DeleteRequest& request) {
 /// The settings of a workspace stand above what a caller asks for.
 Status Deletion::settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const {
   const auto workspace = TRY(t.identities().find_workspace(holder.resource.workspace.text));
-  if (workspace && workspace->always_archive) request.policy.archive = true;
+  // What goes with its workspace has nowhere to be kept.
+  if (workspace && workspace->always_archive && !request.branch) request.policy.archive = true;
   if (holder.resource.state == State::gone)
     return fail(Code::not_found,
                 std::string(describe(holder.resource.kind).name) + " " + holder.resource.id.text + " is gone");
@@ -90,8 +103,9 @@ Status Deletion::settle_policy(Transaction& t, const Holder& holder, DeleteReque
 /// The event, the waiver where there is one, and the tree. The row is its kind's own.
 Result<TaskId> Deletion::accept(Transaction& t, const Caller& caller, const Holder& holder,
                                 const DeleteRequest& request) const {
+  TRY(refuse_held(t, holder.resource));
   const auto event = TRY(audit(t, random_, caller, event_type(holder, "delete_accepted"), holder.resource,
-                               story(request)));
+                               story(request), cause_of(request)));
   if (!request.policy.archive) TRY(mint_waiver(t, holder, event));
   std::map<std::string, std::string> metadata = {
       {"name", holder.resource.name},
@@ -101,7 +115,60 @@ Result<TaskId> Deletion::accept(Transaction& t, const Caller& caller, const Hold
        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(request.policy.archive_retention).count())}};
   metadata.merge(story(request));
   t.wakes.settled.push_back(holder.resource.id);
-  return cleanup_tree::plant(t, random_, holder.resource, request.policy, event, std::move(metadata));
+  if (describe(holder.resource.kind).trashed) TRY(t.trash().remove(holder.resource.id));
+  return cleanup_tree::plant(t, random_, holder.resource, request.policy, event, std::move(metadata), request.branch);
+}
+
+/// The same for what has no bytes on the host.
+Result<TaskId> Deletion::accept_plain(Transaction& t, const Caller& caller, const Resource& resource,
+                                      const DeleteRequest& request) const {
+  const auto word = std::string(describe(resource.kind).name);
+  if (resource.state == State::gone) return fail(Code::not_found, word + " " + resource.id.text + " is gone");
+  TRY(refuse_held(t, resource));
+  const auto event = TRY(audit(t, random_, caller, word + ".delete_accepted", resource, {{"reason", request.reason}},
+                               cause_of(request)));
+  TRY(t.trash().remove(resource.id));
+  t.wakes.settled.push_back(resource.id);
+  return cleanup_tree::plant(t, random_, resource, request.policy, event,
+                             {{"name", resource.name}, {"reason", request.reason}}, request.branch);
+}
+
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Record record,
+                               const DeleteRequest& request) const {
+  if (record.resource.state == State::deleting) return delete_task_of(t, record.resource.id);
+  const auto root = TRY(accept_plain(t, caller, record.resource, request));
+  mark_deleting(record.resource, t.now());
+  TRY(t.records().update(record));
+  TRY(end_trash_time(t, record.resource.id));
+  return root;
+}
+
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Workspace workspace,
+                               const DeleteRequest& request) const {
+  if (workspace.resource.state == State::deleting) return delete_task_of(t, workspace.resource.id);
+  if (workspace.resource.id == installation_.workspace)
+    return fail(Code::conflict, "the workspace \"default\" is where keys begin and is not deleted",
+                "workspace_default");
+  const auto root = TRY(accept_plain(t, caller, workspace.resource, request));
+  mark_deleting(workspace.resource, t.now());
+  TRY(t.identities().update_workspace(workspace));
+  TRY(end_trash_time(t, workspace.resource.id));
+  return root;
+}
+
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, const ResourceId& id,
+                               const DeleteRequest& request) const {
+  switch (kind_of_id(id.text).value_or(Kind::organization)) {
+    case Kind::sandbox: return begin(t, caller, TRY(t.sandboxes().get(id)), request);
+    case Kind::volume: case Kind::database: return begin(t, caller, TRY(t.volumes().get(id)), request);
+    case Kind::archive: return begin(t, caller, TRY(t.archives().get(id)), request);
+    case Kind::app: case Kind::element: return begin(t, caller, TRY(t.records().get(id)), request);
+    case Kind::workspace:
+      if (auto row = TRY(t.identities().find_workspace(id.text))) return begin(t, caller, std::move(*row), request);
+      break;
+    case Kind::organization: case Kind::image: break;
+  }
+  return fail(Code::not_found, "there is nothing to delete with the id " + id.text.substr(0, 80));
 }
 
 Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Sandbox sandbox,
@@ -128,7 +195,7 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Volume volu
   if (volume.resource.state == State::deleting) return again(t, caller, holder, request);
   // Half made: nobody was told of it, and there is nothing to keep.
   if (volume.resource.state == State::writing) request.policy.archive = false;
-  TRY(refuse_mounted(t, volume));
+  TRY(refuse_mounted(t, volume, request));
   const auto root = TRY(accept(t, caller, holder, request));
   mark_deleting(volume.resource, t.now());
   lifetime::end(volume.lifetime, State::deleting);
@@ -147,10 +214,12 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Archive arc
       return task.id;
     CHECK(false);  // a deleting archive has its root, from the same commit
   }
-  const auto event =
-      TRY(audit(t, random_, caller, "archive.delete_accepted", archive.resource, {{"reason", request.reason}}));
-  const auto root = TRY(cleanup_tree::plant(t, random_, archive.resource, request.policy, event,
-                                            {{"name", archive.sandbox_name}, {"reason", request.reason}}));
+  TRY(refuse_held(t, archive.resource));
+  const auto event = TRY(audit(t, random_, caller, "archive.delete_accepted", archive.resource,
+                               {{"reason", request.reason}}, cause_of(request)));
+  const auto root =
+      TRY(cleanup_tree::plant(t, random_, archive.resource, request.policy, event,
+                              {{"name", archive.sandbox_name}, {"reason", request.reason}}, request.branch));
   mark_deleting(archive.resource, t.now());
   lifetime::end(archive.lifetime, State::deleting);
   TRY(t.archives().update(archive));

@@ -14,7 +14,8 @@ namespace mayfly {
 
 struct DeleteRequest {
   DeletePolicy policy;
-  std::string reason = "request";   // "max_age", "idle", "at", "retention", "stale", "orphan"
+  std::string reason = "request";   // "max_age", "idle", "at", "retention", "stale", "orphan", "cascade"
+  std::optional<Branch> branch = {};   // it goes with what it lies in, and nothing is kept that goes with it
 };
 
 class Deletion {
@@ -25,9 +26,15 @@ class Deletion {
   /// delete still waits for its archive, is the waiver that lets it go on. not_found for what is gone.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Sandbox sandbox, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, Archive archive, const DeleteRequest& request) const;
-  /// conflict "volume_mounted" while a sandbox that is not gone mounts it.
+  /// conflict "volume_mounted" while a sandbox that is not gone mounts it. A database, and what goes with its
+  /// workspace, is accepted: its steps wait and name the sandbox.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
+
+  Result<TaskId> begin(Transaction& t, const Caller& caller, Record record, const DeleteRequest& request) const;
+  Result<TaskId> begin(Transaction& t, const Caller& caller, Workspace workspace, const DeleteRequest& request) const;
+  /// Whatever lies in a workspace, and that itself.
+  Result<TaskId> begin(Transaction& t, const Caller& caller, const ResourceId& id, const DeleteRequest& request) const;
 
   /// The files it was made of are about to be destroyed because it is there: until they are, it stays.
   Result<bool> rests_on(Transaction& t, const Archive& archive) const;
@@ -36,6 +43,8 @@ class Deletion {
   Status settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const;
   Result<TaskId> accept(Transaction& t, const Caller& caller, const Holder& holder,
                         const DeleteRequest& request) const;
+  Result<TaskId> accept_plain(Transaction& t, const Caller& caller, const Resource& resource,
+                              const DeleteRequest& request) const;
   Result<TaskId> again(Transaction& t, const Caller& caller, const Holder& holder, const DeleteRequest& request) const;
   Status waive_failure(Transaction& t, const Caller& caller, const Holder& holder,
                        const DeleteRequest& request) const;

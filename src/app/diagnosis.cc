@@ -73,7 +73,8 @@ Result<std::vector<reconcile::Row>> rows_for(Transaction& t, const std::set<Uuid
   for (const auto& row : rows) known.insert(uid_of(row.id));
   for (const auto& uid : seen) {
     if (known.contains(uid) || TRY(add_tombstone(t.sandboxes(), Kind::sandbox, uid, rows))) continue;
-    TRY(add_tombstone(t.volumes(), Kind::volume, uid, rows));
+    if (!TRY(add_tombstone(t.volumes(), Kind::volume, uid, rows)))
+      TRY(add_tombstone(t.volumes(), Kind::database, uid, rows));
   }
   return rows;
 }

@@ -28,16 +28,9 @@ Resource subject_of(Transaction& t, const Finding& finding, const Installation& 
   Resource subject;
   subject.id = finding.id;
   subject.workspace = workspace_of(t, finding, installation);
-  const auto take = [&](const auto& row) {
-    if (row && row->resource.workspace) subject.workspace = row->resource.workspace;
-  };
-  switch (kind_of_id(finding.id.text).value_or(Kind::workspace)) {
-    case Kind::sandbox: take(t.sandboxes().get(finding.id)); break;
-    case Kind::volume: take(t.volumes().get(finding.id)); break;
-    case Kind::archive: take(t.archives().get(finding.id)); break;
-    case Kind::image: take(t.images().content(finding.id)); break;
-    case Kind::organization: case Kind::workspace: subject.id = installation.workspace; break;
-  }
+  const auto row = t.resources().get(finding.id);
+  if (row && row->workspace) subject.workspace = row->workspace;
+  if (!kind_of_id(finding.id.text)) subject.id = installation.workspace;
   return subject;
 }
 
@@ -207,7 +200,7 @@ Result<TaskId> Doctor::remove(const Caller& caller, const ResourceId& id, const 
       }
       return deletion_.begin(t, caller, std::move(row), request);
     };
-    if (kind_of_id(id.text) == Kind::volume) return begin(TRY(t.volumes().get(id)));
+    if (kind_of_id(id.text) != Kind::sandbox) return begin(TRY(t.volumes().get(id)));
     return begin(TRY(t.sandboxes().get(id)));
   });
 }

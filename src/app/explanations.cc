@@ -10,11 +10,13 @@ namespace {
 
 constexpr std::size_t most_events = 500;
 constexpr std::size_t named_at_most = 5;
+constexpr std::size_t most_children = 100;
 
 tl::unexpected<Error> nothing_there(const std::string& id) {
   return fail(Code::not_found,
               "nothing \"" + id.substr(0, 80) + "\" in this workspace, and no event tells of it: an id of a sandbox, "
-              "volume, archive, image or cleanup task is needed, or the name of a sandbox or volume",
+              "volume, archive, image, workspace, app, element, database or cleanup task is needed, or the name of a "
+              "sandbox or volume",
               "nothing_to_explain");
 }
 
@@ -53,6 +55,20 @@ Result<Subject> of_volume(Transaction& t, const Volume& row) {
   for (std::size_t i = 0; i < std::min(mounts.size(), named_at_most); ++i)
     add(subject, "sandbox " + mounts[i].text + " mounts it: it cannot be deleted before that");
   if (mounts.size() > named_at_most) add(subject, "more sandboxes mount it");
+  return subject;
+}
+
+Result<Subject> of_forest(Transaction& t, const Resource& row) {
+  if (row.kind == Kind::database) {
+    auto subject = TRY(of_volume(t, TRY(t.volumes().get(row.id))));
+    if (row.state != State::trashed) return subject;
+  }
+  Subject subject{row, std::nullopt};
+  if (const auto trashed = TRY(t.trash().find(row.id)); trashed && row.state == State::trashed)
+    add(subject, "it is in the trash since " + format(trashed->deleted_at) + ", by " + trashed->deleted_by +
+                     (trashed->purge_at ? ", and is purged at " + format(*trashed->purge_at)
+                                        : ", and is kept there without an end"));
+  else if (row.state == State::active) add(subject, "nobody deleted it");
   return subject;
 }
 
@@ -121,7 +137,11 @@ Result<std::optional<Subject>> find(Transaction& t, const Caller& caller, const 
     case Kind::image:
       if (const auto row = TRY(found(t.images().content({id})))) return of_image(t, caller, *row);
       break;
-    case Kind::organization: case Kind::workspace: return find_by_name(t, caller, id);
+    case Kind::workspace: case Kind::app: case Kind::element: case Kind::database:
+      if (const auto row = TRY(found(t.resources().get({id}))); row && may_see(caller, *row))
+        return std::optional(TRY(of_forest(t, *row)));
+      break;
+    case Kind::organization: return find_by_name(t, caller, id);
   }
   return std::optional<Subject>();
 }
@@ -132,6 +152,16 @@ Result<TaskId> root_of(Transaction& t, const Caller& caller, const ResourceId& i
                                              {.before = {}, .limit = 1})))
     return root.id;
   return TaskId();
+}
+
+/// All of a small tree. Of a large one what is still open: a workspace may hold more than anybody reads.
+Result<std::vector<Task>> tree_of(Transaction& t, const TaskId& id) {
+  const auto root = TRY(t.tasks().get(id));
+  if (kinds_in(kind_of(root.verb)).empty() && !root.parent) return t.tasks().tree(id);
+  std::vector<Task> found = {root};
+  if (const auto stage = TRY(t.tasks().open_stage(id)))
+    for (auto& child : TRY(t.tasks().open_children(id, *stage, most_children))) found.push_back(std::move(child));
+  return found;
 }
 
 std::string summarize(const Explanation& told, const Subject& subject, const std::vector<Event>& events) {
@@ -168,7 +198,7 @@ Result<Explanation> Explanations::of(const Caller& caller, const std::string& as
     const auto kind = kind_of_id(id);
     auto events = TRY(t.events().list({.workspace = caller.workspace, .subject = ResourceId{id}, .type = {}},
                                       {.before = {}, .limit = most_events + 1}));
-    const bool explained = kind && *kind != Kind::organization && *kind != Kind::workspace;
+    const bool explained = kind && *kind != Kind::organization;
     if (!explained || (!subject && events.empty() && !told.task)) return nothing_there(asked);
     told.history_cut = events.size() > most_events;
     if (told.history_cut) events.pop_back();
@@ -182,10 +212,13 @@ Result<Explanation> Explanations::of(const Caller& caller, const std::string& as
       told.state = std::string(name(subject->resource.state));
     }
     const Moment now{clock_.now(), clock_.wall()};
+    for (const auto& hold : TRY(t.holds().keeping({id}, now.now, named_at_most)))
+      subject->reasons.push_back({hold.created_at, "hold " + hold.id.text + " of " + hold.owner + " on " +
+                                                       hold.resource.text + " keeps it: " + hold.reason});
     if (subject->life) told.reasons = explain::deadlines(*subject->life, now, installation_.down);
     told.reasons.insert(told.reasons.end(), subject->reasons.begin(), subject->reasons.end());
     if (!told.task) told.task = TRY(root_of(t, caller, {id}));
-    if (told.task) told.steps = TRY(t.tasks().tree(told.task));
+    if (told.task) told.steps = TRY(tree_of(t, told.task));
     told.waits_for = explain::steps(told.steps, now.now);
     for (const auto& event : events) told.history.push_back(explain::tell(event));
     told.summary = summarize(told, *subject, events);

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "app/seat.h"
+
 namespace mayfly {
 
 namespace {
@@ -10,6 +12,8 @@ namespace {
 constexpr std::string_view keys_setting = "cursor.keys";
 constexpr Duration key_age = 30 * 24h;
 constexpr std::size_t keys_kept = 2;
+// Of one member: they stand in the question, one by one.
+constexpr std::size_t most_workspaces = 500;
 
 std::string random_hex(Random& random) {
   std::array<unsigned char, 32> bytes;
@@ -83,10 +87,43 @@ query::Read<query::Listing> Lists::listing(const Caller& caller, query::Listed w
   return listing;
 }
 
+Result<query::Listing> Lists::narrowed(Transaction& t, const Caller& caller, query::Listing listing) const {
+  const bool whole = caller.role == Role::admin && caller.only.empty();   // of the installation
+  const auto& entity = query::entity(listing.what);
+  const auto only = [&](std::vector<query::Datum> scopes) {
+    listing.everywhere = true;
+    listing.where = query::Condition::all({std::move(listing.where),
+                                           query::Condition::test(entity.scope, query::Op::in, std::move(scopes))});
+  };
+  if (listing.what == query::Listed::trash_item) {
+    std::vector<query::Datum> scopes = {caller.workspace.text};
+    if (whole) scopes.emplace_back(TRY(t.resources().get(caller.workspace)).parent.text);
+    only(std::move(scopes));
+  } else if (listing.what == query::Listed::workspace && whole) {
+    listing.everywhere = true;
+  } else if (listing.what == query::Listed::workspace) {
+    std::vector<query::Datum> ids;
+    for (const auto& id : caller.only) {
+      const auto seat = seat_in(t, caller.user, caller.role, caller.only, id.text);
+      if (seat) ids.emplace_back(id.text);
+      else if (seat.error().code != Code::not_found) return tl::unexpected(seat.error());
+    }
+    if (caller.only.empty())
+      for (const auto& row : TRY(t.identities().workspaces(caller.user, {.before = {}, .limit = most_workspaces})))
+        ids.emplace_back(row.resource.id.text);
+    only(std::move(ids));
+    // Nobody but an admin sees one that is in the trash or on its way out.
+    listing.where = query::Condition::all(
+        {std::move(listing.where),
+         query::Condition::test(query::place_of(entity, "state"), query::Op::eq, {std::string("active")})});
+  }
+  return listing;
+}
+
 template <class Item, class Get>
 Result<ListPage<Item>> Lists::page(const Caller& caller, const query::Listing& listing, Get get) {
   return store_.read([&](Transaction& t) -> Result<ListPage<Item>> {
-    auto slice = TRY(t.lists().slice(listing));
+    auto slice = TRY(t.lists().slice(TRY(narrowed(t, caller, listing))));
     ListPage<Item> page{{}, slice.has_next, slice.has_previous, slice.total, slice.total_exact, {}, {}};
     for (const auto& row : slice.rows) page.items.push_back(TRY(get(t, row.id)));
     if (slice.rows.empty()) return page;
@@ -99,6 +136,26 @@ Result<ListPage<Item>> Lists::page(const Caller& caller, const query::Listing& l
 
 Result<ListPage<Task>> Lists::cleanup_tasks(const Caller& caller, const query::Listing& listing) {
   return page<Task>(caller, listing, [](Transaction& t, const std::string& id) { return t.tasks().get({id}); });
+}
+
+Result<ListPage<Event>> Lists::events(const Caller& caller, const query::Listing& listing) {
+  return page<Event>(caller, listing, [](Transaction& t, const std::string& id) { return t.events().get({id}); });
+}
+
+Result<ListPage<Entry>> Lists::entries(const Caller& caller, const query::Listing& listing) {
+  return page<Entry>(caller, listing, [](Transaction& t, const std::string& id) { return entry_of(t, {id}); });
+}
+
+Result<ListPage<Trashed>> Lists::trash(const Caller& caller, const query::Listing& listing) {
+  return page<Trashed>(caller, listing, [](Transaction& t, const std::string& id) -> Result<Trashed> {
+    auto row = TRY(t.trash().find({id}));
+    CHECK(row.has_value());
+    return std::move(*row);
+  });
+}
+
+Result<ListPage<Hold>> Lists::holds(const Caller& caller, const query::Listing& listing) {
+  return page<Hold>(caller, listing, [](Transaction& t, const std::string& id) { return t.holds().get({id}); });
 }
 
 Result<std::vector<query::CursorKey>> cursor_keys(Store& store, Random& random) {

@@ -2,6 +2,7 @@
 // Lists, page by page: what is asked was read by core/query, what is found are whole things, and the places between
 // pages are signed.
 
+#include "app/forest.h"
 #include "core/caller.h"
 #include "core/query/cursor.h"
 #include "core/query/listing.h"
@@ -43,8 +44,15 @@ class Lists {
   const query::Cursors& cursors() const { return cursors_; }
 
   Result<ListPage<Task>> cleanup_tasks(const Caller& caller, const query::Listing& listing);
+  Result<ListPage<Event>> events(const Caller& caller, const query::Listing& listing);
+  Result<ListPage<Entry>> entries(const Caller& caller, const query::Listing& listing);
+  Result<ListPage<Trashed>> trash(const Caller& caller, const query::Listing& listing);
+  Result<ListPage<Hold>> holds(const Caller& caller, const query::Listing& listing);
 
  private:
+  /// Of things that no single workspace holds, those that are this caller's: workspaces that they may see, and the
+  /// trash of their workspace, for admins with the workspaces that are in it. All other lists are as they were.
+  Result<query::Listing> narrowed(Transaction& t, const Caller& caller, query::Listing listing) const;
   query::Binding binding(const Caller& caller, const query::Listing& listing) const;
   template <class Item, class Get>
   Result<ListPage<Item>> page(const Caller& caller, const query::Listing& listing, Get get);

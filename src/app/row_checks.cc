@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/kinds.h"
 #include "core/lifecycle.h"
 
 namespace mayfly {
@@ -29,19 +30,10 @@ std::string who(const Resource& row) { return row.id.text + (row.name.empty() ? 
 
 /// As it stands now; nothing for what never was.
 Result<std::optional<State>> state_of(Transaction& t, const ResourceId& id) {
-  const auto state = [](const auto& row) -> Result<std::optional<State>> {
-    if (row) return std::optional(row->resource.state);
-    if (row.error().code == Code::not_found) return std::optional<State>();
-    return tl::unexpected(row.error());
-  };
-  switch (kind_of_id(id.text).value_or(Kind::organization)) {
-    case Kind::sandbox: return state(t.sandboxes().get(id));
-    case Kind::volume: return state(t.volumes().get(id));
-    case Kind::archive: return state(t.archives().get(id));
-    case Kind::image: return state(t.images().content(id));
-    case Kind::organization: case Kind::workspace: break;
-  }
-  return std::optional<State>();
+  const auto row = t.resources().get(id);
+  if (row) return std::optional(row->state);
+  if (row.error().code == Code::not_found) return std::optional<State>();
+  return tl::unexpected(row.error());
 }
 
 bool moves(const Task& step) { return step.phase != Phase::waiting && step.phase != Phase::completed; }
@@ -55,7 +47,8 @@ Status check_tree(Transaction& t, const Task& root, Findings& findings) {
   };
   const auto steps = TRY(t.tasks().children(root.id));
   for (const auto& step : steps) {
-    if (step.phase == Phase::failed || step.phase == Phase::stuck)
+    // What goes with it is a root of its own to the one who looks: it is told of there.
+    if (!resource_level(step.verb) && (step.phase == Phase::failed || step.phase == Phase::stuck))
       told(step.phase == Phase::failed ? Trouble::task_failed : Trouble::task_stuck,
            std::string(name(step.verb)) + " after " + std::to_string(step.work.attempts) +
                " attempts: " + step.work.last_error,
@@ -117,17 +110,33 @@ void check_quarantine(const Resource& row, const Lifetime& life, Findings& findi
   findings.back().since = row.created_at;
 }
 
-Status check_workspace(Transaction& t, const Resource& row, Findings& findings) {
-  if (!row.workspace || TRY(t.identities().find_workspace(row.workspace.text))) return {};
-  findings.push_back(about(Trouble::dangling, row.id,
-                           who(row) + " lies in workspace " + row.workspace.text + ", which does not exist",
-                           row.id.text + " " + row.workspace.text));
+/// What it lies in is there: a delete takes with it whatever lies in a thing, before that is gone.
+Status check_parent(Transaction& t, const Resource& row, Findings& findings) {
+  for (const auto& id : {row.workspace, row.parent}) {
+    if (!id || id == row.id) continue;
+    const auto state = TRY(state_of(t, id));
+    if (state && *state != State::gone) continue;
+    const auto what = kind_of_id(id.text) == Kind::workspace ? "workspace " : "";
+    findings.push_back(about(Trouble::dangling, row.id,
+                             who(row) + " lies in " + what + id.text + ", which " +
+                                 (state ? "is gone" : "does not exist"),
+                             row.id.text + " " + id.text));
+    break;
+  }
   return {};
+}
+
+Status check_row(Transaction& t, const Record& row, Findings& findings) {
+  TRY(check_deleting(t, row.resource, row.resource.state == State::deleting
+                                          ? TRY(delete_task_of(t, row.resource.id)).text
+                                          : std::string(),
+                     findings));
+  return check_parent(t, row.resource, findings);
 }
 
 Status check_row(Transaction& t, const Sandbox& row, Findings& findings) {
   TRY(check_deleting(t, row.resource, row.cleanup_task, findings));
-  TRY(check_workspace(t, row.resource, findings));
+  TRY(check_parent(t, row.resource, findings));
   check_quarantine(row.resource, row.lifetime, findings);
   if (row.resource.state == State::deleting) return {};
   for (const auto& mount : row.mounts) {
@@ -144,7 +153,7 @@ Status check_row(Transaction& t, const Sandbox& row, Findings& findings) {
 
 Status check_row(Transaction& t, const Volume& row, Findings& findings) {
   TRY(check_deleting(t, row.resource, row.cleanup_task, findings));
-  TRY(check_workspace(t, row.resource, findings));
+  TRY(check_parent(t, row.resource, findings));
   check_quarantine(row.resource, row.lifetime, findings);
   return {};
 }
@@ -173,6 +182,10 @@ Result<Findings> check_rows(Store& store) {
                   findings));
   TRY(check_table(store, [](Transaction& t, const std::string& after) { return t.volumes().scan(after, page_size); },
                   findings));
+  for (const auto kind : {Kind::app, Kind::element})
+    TRY(check_table(store, [kind](Transaction& t, const std::string& after) {
+          return t.records().scan(kind, after, page_size);
+        }, findings));
   return findings;
 }
 

@@ -2,6 +2,7 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/kinds.h"
 #include "app/quotas.h"
 #include "app/volumes.h"
 #include "base/failpoint.h"
@@ -77,6 +78,7 @@ Result<Sandbox> Sandboxes::plain_row(Transaction& t) const {
 Status Sandboxes::fill_in(Transaction& t, const Caller& caller, const NewSandbox& wish, Sandbox& sandbox) const {
   auto& resource = sandbox.resource;
   resource.parent = resource.workspace = caller.workspace;
+  TRY(refuse_closed(t, caller.workspace));
   resource.name = wish.name.empty() ? made_up_name(resource.id) : wish.name;
   TRY(make_room_for(t, caller, resource.name));
   TRY(refuse_over_quota(t, caller.workspace, all_of(wish.spec.resources)));

@@ -4,6 +4,7 @@
 
 #include "app/audit.h"
 #include "app/deletion.h"
+#include "app/kinds.h"
 #include "base/failpoint.h"
 #include "core/lifecycle.h"
 
@@ -41,9 +42,10 @@ Commit Steps::record_only(const Task& task) const {
   switch (kind_of(task.verb)) {
     case Kind::sandbox: return forget_sandbox(task.resource);
     case Kind::archive: return forget_archive(task.resource);
-    case Kind::volume: return forget_volume(task.resource);
+    case Kind::volume: case Kind::database: return forget_volume(task.resource);
+    case Kind::workspace: case Kind::app: case Kind::element: return forget_plain(task.resource);
     case Kind::image: return [this, id = task.resource](Transaction& t) { return images_.forget(t, id); };
-    case Kind::organization: case Kind::workspace: break;
+    case Kind::organization: break;
   }
   CHECK(false);
 }
@@ -75,15 +77,33 @@ Result<Commit> Steps::perform_verb(const Task& task) {
     CHECK(act_of(task.verb) == Act::destroy);
     return destroy_archive(archive);
   }
+  if (!describe(kind_of(task.verb)).has_bytes) {
+    TRY(act_of(task.verb) == Act::empty ? emptying_.empty(task) : emptying_.confirm(task));
+    return nothing_more;
+  }
   const auto holder = TRY(store_.read([&](Transaction& t) { return find_holder(t, task.resource); }));
   switch (act_of(task.verb)) {
     case Act::stop: return stop(holder);
-    case Act::archive: return archive(task, holder);
-    case Act::destroy: return destroy(holder);
+    case Act::archive: TRY(refuse_mounted(holder)); return archive(task, holder);
+    case Act::destroy: TRY(refuse_mounted(holder)); return destroy(holder);
     case Act::confirm: return confirm(holder);
-    case Act::whole: case Act::forget: break;
+    case Act::whole: case Act::empty: case Act::forget: break;
   }
   CHECK(false);
+}
+
+/// Of what was accepted while it is in use: it goes when nothing mounts it any more.
+Status Steps::refuse_mounted(const Holder& holder) {
+  if (holder.resource.kind == Kind::sandbox) return {};
+  return store_.read([&](Transaction& t) -> Status {
+    const auto sandboxes = TRY(t.volumes().mounted_by(holder.resource.id, 1));
+    if (sandboxes.empty()) return {};
+    const auto by = TRY(t.sandboxes().get(sandboxes.front()));
+    return fail(Code::busy,
+                called(holder.resource) + " is mounted by " + called(by.resource) +
+                    ": it goes when that is deleted, also what is stopped",
+                "mounted");
+  });
 }
 
 Status Steps::end_container(const Holder& holder) {
@@ -182,7 +202,22 @@ Commit Steps::forget_volume(const ResourceId& id) const {
     row.resource.updated_at = t.now();
     TRY(t.volumes().update(row));
     TRY(t.archives().drop_permit(layer_of(row, installation_)));
-    TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace), "volume.gone", row.resource));
+    TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace),
+              std::string(describe(row.resource.kind).name) + ".gone", row.resource));
+    t.wakes.settled.push_back(id);
+    return {};
+  };
+}
+
+Commit Steps::forget_plain(const ResourceId& id) const {
+  return [this, id](Transaction& t) -> Status {
+    TRY(change_row(t, id, [&](Resource& row) {
+      row.state = State::gone;
+      row.updated_at = t.now();
+    }));
+    const auto row = TRY(t.resources().get(id));
+    TRY(audit(t, random_, Caller::system("cleanup", row.workspace), std::string(describe(row.kind).name) + ".gone",
+              row));
     t.wakes.settled.push_back(id);
     return {};
   };

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "app/archiver.h"
+#include "app/emptying.h"
 #include "app/image_catalog.h"
 #include "core/cleanup.h"
 #include "core/holder.h"
@@ -16,9 +17,9 @@ using Commit = std::function<Status(Transaction&)>;
 class Steps {
  public:
   Steps(Store& store, Driver& driver, BlobStore& blobs, Archiver& archiver, Random& random,
-        const Installation& installation, ImageCatalog& images)
+        const Installation& installation, ImageCatalog& images, const Deletion& deletion)
       : store_(store), driver_(driver), blobs_(blobs), archiver_(archiver), random_(random),
-        installation_(installation), images_(images) {}
+        installation_(installation), images_(images), emptying_(store, deletion) {}
 
   /// Carries the step out; nothing is held meanwhile.
   Result<Commit> perform(const Task& task);
@@ -35,6 +36,8 @@ class Steps {
   Result<Commit> confirm(const Holder& holder);
   Commit forget_sandbox(const ResourceId& id) const;
   Commit forget_volume(const ResourceId& id) const;
+  Commit forget_plain(const ResourceId& id) const;
+  Status refuse_mounted(const Holder& holder);
   Result<Commit> destroy_archive(const Archive& archive);
   Commit forget_archive(const ResourceId& id) const;
   Result<Commit> image_step(const Task& task);
@@ -46,6 +49,7 @@ class Steps {
   Random& random_;
   const Installation& installation_;
   ImageCatalog& images_;
+  const Emptying emptying_;
 };
 
 }  // namespace mayfly

@@ -2,6 +2,7 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/kinds.h"
 #include "app/quotas.h"
 #include "base/failpoint.h"
 
@@ -9,8 +10,10 @@ namespace mayfly {
 
 namespace {
 
-Error no_such_volume(const std::string& id_or_name) {
-  return {Code::not_found, "no volume \"" + id_or_name.substr(0, 80) + "\" in this workspace", "volume_not_found", {}};
+Error no_such_volume(const std::string& id_or_name, Kind kind = Kind::volume) {
+  const std::string word(describe(kind).name);
+  return {Code::not_found, "no " + word + " \"" + id_or_name.substr(0, 80) + "\" in this workspace",
+          word + "_not_found", {}};
 }
 
 Result<Archive> archive_for(Transaction& t, const Caller& caller, const std::string& id) {
@@ -25,15 +28,15 @@ Result<Archive> archive_for(Transaction& t, const Caller& caller, const std::str
 
 }  // namespace
 
-Result<Volume> find_volume(Transaction& t, const Caller& caller, const std::string& id_or_name) {
-  if (kind_of_id(id_or_name) == Kind::volume) {
+Result<Volume> find_volume(Transaction& t, const Caller& caller, const std::string& id_or_name, Kind kind) {
+  if (kind_of_id(id_or_name) == kind) {
     auto found = t.volumes().get({id_or_name});
     if (found && found->resource.workspace == caller.workspace) return found;
     if (!found && found.error().code != Code::not_found) return found;
   } else if (check_volume_name(id_or_name)) {
-    if (auto found = TRY(t.volumes().find_named(caller.workspace, id_or_name))) return *found;
+    if (auto found = TRY(t.volumes().find_named(caller.workspace, id_or_name, kind))) return *found;
   }
-  return tl::unexpected(no_such_volume(id_or_name));
+  return tl::unexpected(no_such_volume(id_or_name, kind));
 }
 
 Result<std::vector<VolumeMount>> resolve_mounts(Transaction& t, const Caller& caller,
@@ -41,14 +44,13 @@ Result<std::vector<VolumeMount>> resolve_mounts(Transaction& t, const Caller& ca
   TRY(check_mounts(wish));
   auto mounts = wish;
   for (auto& mount : mounts) {
-    const auto volume = TRY(find_volume(t, caller, mount.volume.text));
+    const auto volume = TRY(find_volume(t, caller, mount.volume.text, mount.kind));
     const auto state = volume.resource.state;
-    if (state == State::gone) return tl::unexpected(no_such_volume(mount.volume.text));
+    if (state == State::gone) return tl::unexpected(no_such_volume(mount.volume.text, mount.kind));
     if (state != State::active)
       return fail(Code::conflict,
-                  "volume " + volume.resource.name + " (" + volume.resource.id.text + ") is " +
-                      std::string(name(state)) + " and cannot be mounted",
-                  "volume_" + std::string(name(state)));
+                  called(volume.resource) + " is " + std::string(name(state)) + " and cannot be mounted",
+                  std::string(describe(mount.kind).name) + "_" + std::string(name(state)));
     mount.volume = volume.resource.id;
   }
   return mounts;
@@ -73,10 +75,13 @@ Result<Volume> Volumes::begin(const Caller& caller, const NewVolume& wish) {
   return store_.write([&](Transaction& t) -> Result<Volume> {
     Volume volume;
     auto& row = volume.resource;
-    row.id = {new_id("vol_", t, random_)};
-    row.kind = Kind::volume;
+    row.id = {new_id(describe(wish.kind).prefix, t, random_)};
+    row.kind = wish.kind;
     row.parent = row.workspace = caller.workspace;
-    row.name = wish.name.empty() ? "volume-" + row.id.text.substr(row.id.text.size() - 10) : wish.name;
+    TRY(refuse_closed(t, caller.workspace));
+    row.name = wish.name.empty() ? std::string(describe(wish.kind).name) + "-" +
+                                       row.id.text.substr(row.id.text.size() - 10)
+                                 : wish.name;
     row.labels = wish.labels;
     row.created_at = row.updated_at = t.now();
     volume.size_mb = wish.size_mb.value_or(default_volume_mb);
@@ -97,7 +102,9 @@ Result<Volume> Volumes::begin(const Caller& caller, const NewVolume& wish) {
 
 Result<Caveats> Volumes::make(const Volume& volume) {
   if (volume.restored_from) TRY(fill(volume));
-  return driver_.make_volume(layer_of(volume, installation_), volume.size_mb);
+  const auto layer = layer_of(volume, installation_);
+  return volume.resource.kind == Kind::database ? databases_.make(layer, volume.size_mb)
+                                                : driver_.make_volume(layer, volume.size_mb);
 }
 
 Status Volumes::fill(const Volume& volume) {
@@ -118,7 +125,7 @@ Result<Volume> Volumes::finish(const Caller& caller, const ResourceId& id, const
   return store_.write([&](Transaction& t) -> Result<Volume> {
     Volume volume = TRY(t.volumes().get(id));
     if (volume.resource.state != State::writing)
-      return fail(Code::conflict, "volume " + id.text + " was deleted while it was made", "deleted_while_made");
+      return fail(Code::conflict, called(volume.resource) + " was deleted while it was made", "deleted_while_made");
     set_state(volume, State::active);
     volume.maker = 0;
     volume.caveats = caveats;
@@ -126,7 +133,8 @@ Result<Volume> Volumes::finish(const Caller& caller, const ResourceId& id, const
     TRY(t.volumes().update(volume));
     std::map<std::string, std::string> data = {{"size_mb", std::to_string(volume.size_mb)}};
     if (volume.restored_from) data["restored_from"] = volume.restored_from.text;
-    TRY(audit(t, random_, caller, "volume.created", volume.resource, std::move(data)));
+    TRY(audit(t, random_, caller, std::string(describe(volume.resource.kind).name) + ".created", volume.resource,
+              std::move(data)));
     return volume;
   });
 }

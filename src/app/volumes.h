@@ -6,6 +6,7 @@
 
 #include "app/deletion.h"
 #include "ports/blob_store.h"
+#include "ports/databases.h"
 #include "ports/driver.h"
 
 namespace mayfly {
@@ -15,6 +16,7 @@ struct NewVolume {
   std::optional<std::int64_t> size_mb = {};  // nothing: that of the archive, or the default
   Labels labels = {};
   std::string restore_from = {};             // arc_... of a volume
+  Kind kind = Kind::volume;                  // or a database
 };
 
 struct VolumeDeletion {
@@ -22,13 +24,13 @@ struct VolumeDeletion {
   Volume volume;
 };
 
-/// Folders that outlive their sandboxes.
+/// Folders that outlive their sandboxes, and databases, which are such folders with one file.
 class Volumes {
  public:
   Volumes(Store& store, Driver& driver, BlobStore& blobs, const Deletion& deletion, Random& random,
-          const Installation& installation)
+          const Installation& installation, DatabaseProvider& databases)
       : store_(store), driver_(driver), blobs_(blobs), deletion_(deletion), random_(random),
-        installation_(installation) {}
+        installation_(installation), databases_(databases) {}
 
   /// Ready to be mounted when it answers; blocks for as long as its archive is unpacked. What cannot be made is deleted
   /// again. conflict: the name is taken. not_found: no such archive.
@@ -60,13 +62,15 @@ class Volumes {
   const Deletion& deletion_;
   Random& random_;
   const Installation& installation_;
+  DatabaseProvider& databases_;
   std::function<Status()> before_create_;
   std::mutex mutex_;
   std::vector<ResourceId> given_up_;   // in rows that could not be written yet; the next start finds them as well
 };
 
-/// The volume of that id or name in the workspace, for a transaction that goes on with it.
-Result<Volume> find_volume(Transaction& t, const Caller& caller, const std::string& id_or_name);
+/// The volume or database of that id or name in the workspace, for a transaction that goes on with it.
+Result<Volume> find_volume(Transaction& t, const Caller& caller, const std::string& id_or_name,
+                           Kind kind = Kind::volume);
 
 /// The wish with ids for names. conflict for a volume that is being made or deleted.
 Result<std::vector<VolumeMount>> resolve_mounts(Transaction& t, const Caller& caller,

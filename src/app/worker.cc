@@ -170,7 +170,9 @@ Result<Worker::Piece> Worker::record(const Task& task, const Result<Commit>& out
 /// The stage that this completion released, taken in the same commit when it is one step for the same lane. A step
 /// that is nothing but a record is recorded here and now.
 Result<Worker::Piece> Worker::next_of_tree(Transaction& t, const Task& done) {
-  for (auto& sibling : TRY(t.tasks().children(done.parent))) {
+  const auto stage = TRY(t.tasks().open_stage(done.parent));
+  if (!stage || *stage == done.stage) return Piece();
+  for (auto& sibling : TRY(t.tasks().open_children(done.parent, *stage, 1))) {
     if (sibling.phase != Phase::ready || lane_of(sibling.verb) != lane_of(done.verb)) continue;
     TRY(take(t, sibling));
     const auto only = steps_.record_only(sibling);

@@ -33,6 +33,21 @@ constexpr std::array verbs = {
     VerbDescriptor{Verb::destroy_image, "destroy_image", Kind::image, Act::destroy},
     VerbDescriptor{Verb::confirm_image, "confirm_image", Kind::image, Act::confirm},
     VerbDescriptor{Verb::forget_image, "forget_image", Kind::image, Act::forget},
+    VerbDescriptor{Verb::delete_workspace, "delete_workspace", Kind::workspace, Act::whole},
+    VerbDescriptor{Verb::empty_workspace, "empty_workspace", Kind::workspace, Act::empty},
+    VerbDescriptor{Verb::confirm_workspace, "confirm_workspace", Kind::workspace, Act::confirm},
+    VerbDescriptor{Verb::forget_workspace, "forget_workspace", Kind::workspace, Act::forget},
+    VerbDescriptor{Verb::delete_app, "delete_app", Kind::app, Act::whole},
+    VerbDescriptor{Verb::empty_app, "empty_app", Kind::app, Act::empty},
+    VerbDescriptor{Verb::confirm_app, "confirm_app", Kind::app, Act::confirm},
+    VerbDescriptor{Verb::forget_app, "forget_app", Kind::app, Act::forget},
+    VerbDescriptor{Verb::delete_element, "delete_element", Kind::element, Act::whole},
+    VerbDescriptor{Verb::forget_element, "forget_element", Kind::element, Act::forget},
+    VerbDescriptor{Verb::delete_database, "delete_database", Kind::database, Act::whole},
+    VerbDescriptor{Verb::archive_database, "archive_database", Kind::database, Act::archive},
+    VerbDescriptor{Verb::destroy_database, "destroy_database", Kind::database, Act::destroy},
+    VerbDescriptor{Verb::confirm_database, "confirm_database", Kind::database, Act::confirm},
+    VerbDescriptor{Verb::forget_database, "forget_database", Kind::database, Act::forget},
 };
 
 const VerbDescriptor& describe(Verb verb) {

@@ -19,6 +19,10 @@ enum class Verb {
   delete_archive, destroy_archive, forget_archive,
   delete_volume, archive_volume, destroy_volume, confirm_volume, forget_volume,
   delete_image, destroy_image, confirm_image, forget_image,
+  delete_workspace, empty_workspace, confirm_workspace, forget_workspace,
+  delete_app, empty_app, confirm_app, forget_app,
+  delete_element, forget_element,
+  delete_database, archive_database, destroy_database, confirm_database, forget_database,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);
@@ -26,7 +30,8 @@ const std::vector<std::string_view>& verb_names();   // of all, in their order
 
 /// What a verb does to its kind. A kind's plan is its verbs in the order of their enumeration: a new kind is a few more
 /// of them.
-enum class Act { whole, stop, archive, destroy, confirm, forget };   // whole: the root, whose children are the others
+/// whole: the root, whose children are the others; empty: whatever lies in it is deleted below the same root.
+enum class Act { whole, empty, stop, archive, destroy, confirm, forget };
 Act act_of(Verb verb);
 Kind kind_of(Verb verb);
 
@@ -80,6 +85,13 @@ struct DeletePolicy {
   bool archive = true;
   OnArchiveFailure on_archive_failure = OnArchiveFailure::hold;
   Duration archive_retention = mayfly::halted_retention;
+};
+
+/// Where in a tree the delete of something is planted, when that goes with what it lies in.
+struct Branch {
+  TaskId root, parent;
+  int stage = 0;
+  EventId source;             // of the delete that it follows from
 };
 
 namespace cleanup {

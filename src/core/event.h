@@ -17,6 +17,8 @@ struct Event {
   std::string request_id;                    // empty when no request caused it
   std::map<std::string, std::string> data;   // small facts; never a secret
   Time at{};
+  EventId parent = {};                       // the event that caused this one
+  UserId user = {};                          // who asked; empty where Mayfly itself acts
 };
 
 }  // namespace mayfly

@@ -5,13 +5,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.h"
 #include "base/time.h"
 
 namespace mayfly {
 
-enum class Kind { organization, workspace, sandbox, archive, volume, image };
+enum class Kind { organization, workspace, sandbox, archive, volume, image, app, element, database };
 
 /// What every part that handles any kind reads about one: written once, here.
 struct KindDescriptor {
@@ -20,16 +21,21 @@ struct KindDescriptor {
   std::string_view prefix;     // of its ids: "sbx_"
   bool has_lifetime;           // its end can be a deadline
   bool has_bytes;              // a layer on the host, which goes with a permit only: core/holder.h
+  Kind parent;                 // what it lies in and is deleted with; an organization's lies in itself
+  bool trashed;                // its delete is the trash first (core/trash.h); others go at once
 };
 const KindDescriptor& describe(Kind kind);
 std::optional<Kind> parse_kind(std::string_view name);
 std::optional<Kind> kind_of_id(std::string_view id);
+/// The kinds that lie in things of this one.
+const std::vector<Kind>& kinds_in(Kind parent);
 
 /// Every state of every kind. Which moves are legal: core/lifecycle.h.
 enum class State {
   active,      // workspace, verified archive, volume: there, and nothing runs
   writing,     // archive, volume: its bytes are being written
   requested, starting, running, pausing, paused, resuming, stopping, stopped, failed,  // sandbox
+  trashed,     // workspace, app, element, database: hidden, and may come back
   deleting, gone,
 };
 std::string_view name(State state);

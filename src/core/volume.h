@@ -10,7 +10,8 @@
 
 namespace mayfly {
 
-/// A folder that outlives the sandboxes that mount it. Its bytes are a layer on the host, as a sandbox's are.
+/// A folder that outlives the sandboxes that mount it, or a database: such a folder with one file in it.
+/// Its bytes are a layer on the host, as a sandbox's are.
 /// Its resource is `writing` until the layer stands, then `active`.
 struct Volume {
   Resource resource;                 // generation 0: nothing ever runs on it

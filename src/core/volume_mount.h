@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "core/resource.h"
 
 namespace mayfly {
 
@@ -14,7 +15,10 @@ struct VolumeMount {
   ResourceId volume;         // in a wish also its name
   std::string path;          // absolute, inside
   bool read_only = false;
-  bool operator==(const VolumeMount&) const = default;
+  Kind kind = Kind::volume;  // or a database: of a wish, whose name does not tell
+  bool operator==(const VolumeMount& other) const {
+    return volume == other.volume && path == other.path && read_only == other.read_only;
+  }
 };
 
 // What one sandbox may mount: each is some kernel calls at every start.

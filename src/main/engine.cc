@@ -155,7 +155,8 @@ void Engine::wire() {
     if (builder_.joinable()) builder_.join();
     builder_ = std::thread(std::move(work));
   };
-  steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_, *catalog_);
+  steps_ = std::make_unique<Steps>(*store_, *measured_, *blobs_, *archiver_, random_, installation_, *catalog_,
+                                   *deletion_);
   transitions_ = std::make_unique<Transitions>(*store_, *measured_, *blobs_, random_, installation_);
   transitions_->started_with_caveats = [this](const Sandbox& sandbox, const Caveats& caveats) {
     // What the host never does was said when the server started.
@@ -184,7 +185,11 @@ void Engine::wire() {
   people_ = std::make_unique<People>(*store_, *access_, random_);
   keys_ = std::make_unique<Keys>(*store_, *access_, random_);
   workspaces_ = std::make_unique<Workspaces>(*store_, *access_, random_);
-  volumes_ = std::make_unique<Volumes>(*store_, *measured_, *blobs_, *deletion_, random_, installation_);
+  databases_ = std::make_unique<SqliteFiles>(*measured_, crun::Layout{folder_.path(), installation_.instance});
+  volumes_ = std::make_unique<Volumes>(*store_, *measured_, *blobs_, *deletion_, random_, installation_, *databases_);
+  forest_ = std::make_unique<Forest>(*store_, random_);
+  trash_ = std::make_unique<Trash>(*store_, *access_, *deletion_, random_, installation_);
+  holds_ = std::make_unique<Holds>(*store_, random_);
   volumes_->before_create([this] { return check_disk(); });
   doctor_ = std::make_unique<Doctor>(*store_, *driver_, *blobs_, *images_, *archives_, *reconciler_, *deletion_,
                                      random_, clock_, installation_);
@@ -194,7 +199,7 @@ void Engine::wire() {
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
       *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_, *doctor_, *explanations_,
-      *lists_,
+      *lists_, *forest_, *trash_, *holds_,
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");
@@ -318,6 +323,8 @@ void Engine::keep_house() {
       log::error("uses were not written", {{"error", done.error().message}});
     if (const auto done = volumes_->run_once(); !done)
       log::error("volumes that could not be made were not given up", {{"error", done.error().message}});
+    if (const auto done = trash_->run_once(); !done)
+      log::error("workspaces in the trash were not seen to", {{"error", done.error().message}});
     if (const auto done = access_->flush(); !done)
       log::error("uses of keys were not written", {{"error", done.error().message}});
     if (round % clock_every == 0)

@@ -12,13 +12,16 @@
 #include "app/deadlines.h"
 #include "app/disk_watch.h"
 #include "app/worker.h"
+#include "app/holds.h"
 #include "app/image_builds.h"
 #include "app/path_restore.h"
+#include "app/trash.h"
 #include "archive/folder.h"
 #include "archive/tar_reader.h"
 #include "driver/agent_client/agent_client.h"
 #include "driver/crun/crun_driver.h"
 #include "driver/crun/images.h"
+#include "driver/crun/sqlite_files.h"
 #include "main/alarm.h"
 #include "main/clock.h"
 #include "main/config.h"
@@ -110,7 +113,11 @@ class Engine {
   std::unique_ptr<People> people_;
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Workspaces> workspaces_;
+  std::unique_ptr<SqliteFiles> databases_;
   std::unique_ptr<Volumes> volumes_;
+  std::unique_ptr<Forest> forest_;
+  std::unique_ptr<Trash> trash_;
+  std::unique_ptr<Holds> holds_;
   std::unique_ptr<Doctor> doctor_;
   std::unique_ptr<Explanations> explanations_;
   std::unique_ptr<api::Services> services_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "ports/forest_tables.h"
 #include "ports/list_table.h"
 #include "ports/tables.h"
 
@@ -45,6 +46,10 @@ class Transaction {
   virtual SettingTable& settings() = 0;
   virtual IdempotencyTable& idempotency() = 0;
   virtual ListTable& lists() = 0;
+  virtual ResourceTable& resources() = 0;
+  virtual RecordTable& records() = 0;
+  virtual TrashTable& trash() = 0;
+  virtual HoldTable& holds() = 0;
 
   std::uint16_t ids_made = 0;                   // in this transaction: ids sort in the order they were made
   Wakes wakes;                                  // delivered to the store's listener after the commit

@@ -62,6 +62,7 @@ class LifetimeTable {
   virtual ~LifetimeTable() = default;
   virtual Result<Lifetime> get(const ResourceId& id) = 0;
   virtual Status update(const Lifetime& lifetime) = 0;
+  virtual Status put(const Lifetime& lifetime) = 0;                                  // inserts or replaces
   virtual Result<std::vector<Lifetime>> waking(Time until, std::size_t limit) = 0;   // by wake_at
   virtual Result<std::optional<Time>> waking_after(Time at) = 0;                     // the first wake_at past it
   /// Those with an absolute deadline: their expires_at moves when the wall clock is set.
@@ -96,6 +97,8 @@ class TaskTable {
   virtual Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) = 0;
   /// The lowest stage among `parent`'s children that has one not completed.
   virtual Result<std::optional<int>> open_stage(const TaskId& parent) = 0;
+  /// `parent`'s children of that stage that have not completed: those that can still move before those that failed.
+  virtual Result<std::vector<Task>> open_children(const TaskId& parent, int stage, std::size_t limit) = 0;
   virtual Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) = 0;
   virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
   virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
@@ -113,6 +116,7 @@ class EventTable {
  public:
   virtual ~EventTable() = default;
   virtual Status insert(const Event& event) = 0;
+  virtual Result<Event> get(const EventId& id) = 0;
   virtual Result<std::vector<Event>> list(const EventFilter& filter, const Page& page) = 0;
 };
 
@@ -143,15 +147,17 @@ struct VolumeFilter {
   Labels labels;                     // all must match
 };
 
+/// Volumes and databases: to each other they are of two kinds, with names of their own.
 class VolumeTable {
  public:
   virtual ~VolumeTable() = default;
   virtual Result<Volume> get(const ResourceId& id) = 0;
   /// The living one of that name in the workspace, else its newest tombstone.
-  virtual Result<std::optional<Volume>> find_named(const ResourceId& workspace, const std::string& name) = 0;
+  virtual Result<std::optional<Volume>> find_named(const ResourceId& workspace, const std::string& name,
+                                                   Kind kind = Kind::volume) = 0;
   virtual Status insert(const Volume& volume) = 0;          // conflict: the name is held
   virtual Status update(const Volume& volume) = 0;
-  virtual Result<std::vector<Volume>> list(const VolumeFilter& filter, const Page& page) = 0;
+  virtual Result<std::vector<Volume>> list(const VolumeFilter& filter, const Page& page) = 0;   // of volumes alone
   /// Everything not gone, of every workspace, after `after` in id order.
   virtual Result<std::vector<Volume>> scan(const std::string& after, std::size_t limit) = 0;
   /// Sandboxes that mount it and are not gone, the oldest first.

@@ -49,6 +49,7 @@ stopped    delete        deleting
 failed     stop          stopping
 failed     start         starting
 failed     delete        deleting
+trashed    delete        deleting
 deleting   forgotten     gone
 )";
 

@@ -43,7 +43,7 @@ Forwarding::~Forwarding() { set_forwarding(before_); }
 
 bool CrashStory::play() {
   return import_image() && begin_brief() && make_volume() && use_first() && move_about() && archive_first() &&
-         restore() && delete_restored() && replace_volume() && delete_archive() && brief_ends();
+         restore() && delete_restored() && replace_volume() && delete_archive() && forest() && brief_ends();
 }
 
 /// The answer came, and it is the one expected; false: none came.
@@ -154,6 +154,52 @@ bool CrashStory::delete_archive() {
   return completed(archive_task_);
 }
 
+/// A workspace with what lies in one, into the trash, back, and purged.
+bool CrashStory::forest() {
+  auto& api = server_.api();
+  const auto team = api.post("/api/workspaces", json::object{{"name", "team"}});
+  ANSWERED(team, 201);
+  team_ = team.string("id");
+  const http::Headers in_team = {{"X-Mayfly-Workspace", team_}};
+  const auto app = api.call("POST", "/api/apps", R"({"name": "Notes"})", in_team);
+  ANSWERED(app, 201);
+  const json::object wish = {{"name", "first"}, {"appId", app.at("id")}};
+  const auto element = api.call("POST", "/api/elements", boost::json::serialize(wish), in_team);
+  ANSWERED(element, 201);
+  const auto database = api.call("POST", "/api/databases", R"({"name": "orders", "sizeMb": 8})", in_team);
+  ANSWERED(database, 201);
+  const auto path = "/api/workspaces/" + team_;
+  const auto trashed = api.remove(path);
+  ANSWERED(trashed, 200);
+  const auto restored = api.post(path + "/restore");
+  ANSWERED(restored, 200);
+  restored_team_ = true;
+  team_purge_asked_ = true;
+  const auto purged = api.remove(path + "?purge=true");
+  ANSWERED(purged, 202);
+  return completed(purged.string("cleanupTaskId"));
+}
+
+/// What came back is there with all that lay in it; what was asked to go for good is gone, and so is the rest then.
+void CrashStory::check_forest() {
+  auto& api = server_.api();
+  if (restored_team_ && !team_purge_asked_) {
+    EXPECT_EQ(api.get("/api/workspaces/" + team_).string("state"), "active");
+    EXPECT_EQ(api.call("GET", "/api/databases", {}, {{"X-Mayfly-Workspace", team_}}).at("pageInfo.total"),
+              json::value(1));
+  }
+  const auto left = [&] { return api.get("/api/workspaces?include_deleted=true&name=team").at("data").as_array(); };
+  for (const auto& workspace : left()) {
+    const auto id = std::string(workspace.at("id").as_string());
+    const auto accepted = api.remove("/api/workspaces/" + id + "?purge=true");
+    ASSERT_EQ(accepted.status, 202) << accepted;
+    EXPECT_TRUE(comes_true([&] {
+      return api.get("/api/cleanup-tasks/" + accepted.string("cleanupTaskId")).string("status") == "completed";
+    })) << api.get("/api/cleanup-tasks/" + accepted.string("cleanupTaskId") + "/tree");
+  }
+  EXPECT_TRUE(left().empty());
+}
+
 bool CrashStory::brief_ends() {
   EXPECT_TRUE(comes_true([&] { return server_.dies(0ms) || server_.api().state(brief_.id) == "gone"; }));
   return server_.up();
@@ -201,6 +247,7 @@ void CrashStory::check() {
   check_archive();
   check_volume();
   check_image();
+  check_forest();
   check_brief();
 }
 

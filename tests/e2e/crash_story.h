@@ -62,6 +62,8 @@ class CrashStory {
   void check_volume();
   void check_image();
   void check_brief();
+  bool forest();
+  void check_forest();
 
   Server& server_;
   const Forwarding forwarding_;
@@ -70,6 +72,8 @@ class CrashStory {
   std::string volume_, volume_task_;
   bool archive_delete_asked_ = false, first_completed_ = false;
   bool volume_written_ = false, volume_delete_asked_ = false;
+  std::string team_;
+  bool restored_team_ = false, team_purge_asked_ = false;
 };
 
 }  // namespace mayfly::test

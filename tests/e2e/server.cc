@@ -186,6 +186,11 @@ void Server::delete_all() {
     const auto task = api_->remove("/v1/volumes/" + std::string(row.at("id").as_string()) + "?archive=false");
     if (task.fine()) task_completes(task.string("cleanup_task_id"));
   }
+  const auto databases = api_->get("/api/databases?include_deleted=true").at("data");
+  for (const auto& row : databases.is_array() ? databases.get_array() : json::array()) {
+    const auto task = api_->remove("/api/databases/" + std::string(row.at("id").as_string()) + "?purge=true");
+    if (task.fine()) task_completes(task.string("cleanupTaskId"));
+  }
 }
 
 void Server::end() {

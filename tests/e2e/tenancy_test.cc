@@ -37,6 +37,13 @@ class Tenancy : public Served {
       const auto task = a_->remove("/v1/volumes/" + theirs_["volumes"] + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
     }
+    if (theirs_.contains("holds")) EXPECT_EQ(a_->remove("/api/holds/" + theirs_["holds"]).status, 200);
+    for (const auto* word : {"databases", "apps"}) {
+      if (!theirs_.contains(word)) continue;
+      const auto gone = a_->remove("/api/" + std::string(word) + "/" + theirs_[word] + "?purge=true");
+      const auto task = "/v1/cleanup-tasks/" + gone.string("cleanupTaskId");
+      EXPECT_TRUE(comes_true([&] { return a_->get(task).string("status") == "completed"; })) << gone;
+    }
     if (!sandbox_.empty()) {
       const auto task = a_->remove(Api::of(sandbox_) + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
@@ -72,6 +79,17 @@ class Tenancy : public Served {
     ASSERT_EQ(volume.status, 201) << volume;
     theirs_["volumes"] = volume.string("id");
     theirs_["ports"] = theirs_["tunnels"] = "80";
+    const auto app = a_->post("/api/apps", json::object{{"name", "app-of-a"}});
+    ASSERT_EQ(app.status, 201) << app;
+    theirs_["apps"] = app.string("id");
+    const auto element = a_->post("/api/elements", json::object{{"name", "of-a"}, {"appId", theirs_["apps"]}});
+    theirs_["elements"] = element.string("id");
+    const auto database = a_->post("/api/databases", json::object{{"name", "database-of-a"}});
+    ASSERT_EQ(database.status, 201) << database;
+    theirs_["databases"] = database.string("id");
+    const auto hold = a_->post("/api/holds", json::object{{"resourceId", theirs_["elements"]}, {"reason", "of a"}});
+    ASSERT_EQ(hold.status, 201) << hold;
+    theirs_["holds"] = hold.string("id");
     // Images are of the installation, not of a workspace; their builds are of whoever asked. This one's archive is no
     // archive, so that nothing is built.
     theirs_["images"] = "busybox";

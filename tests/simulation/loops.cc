@@ -58,6 +58,7 @@ void World::keep_house() {
     (void)server.waiting.run_once(clock_.now());
     heard("flush uses", server.activity.flush());
     heard("given up volumes", server.volumes.run_once());
+    heard("trash", server.trash.run_once());
     heard("flush keys", life_->access.flush());
     if (round % clock_every == 0)
       heard("save clock", save_clock(store_, boot_id_, clock_.boottime(), clock_.now()));

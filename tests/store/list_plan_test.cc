@@ -3,8 +3,10 @@
 
 #include "store/given.h"
 #include "core/query/evaluate.h"
+#include "store/sql/forest_tables.h"
 #include "store/sql/list_table.h"
 #include "store/sql/migration.h"
+#include "store/sql/task_table.h"
 #include "store/sqlite/database.h"
 
 namespace mayfly {
@@ -112,6 +114,57 @@ TEST_F(ListPlans, EveryShortFilterHasAnIndex) {
                   "cleanup_task_by_resource");
   expect_searches(Condition::test(place("id"), Op::in, {"clt_1", "clt_2"}), query::newest_first());
   expect_searches(Condition::all(), query::newest_first(), "cleanup_task_by_workspace");
+}
+
+/// Of every other entity: in its own order, and by what is short for a filter on an indexed field.
+TEST_F(ListPlans, ListsOfTheForestAreLedByAnIndex) {
+  struct Row {
+    query::Listed what;
+    std::string_view field;      // empty: none
+    std::string_view index;
+  };
+  for (const auto& row : {Row{query::Listed::app, "", "resource_live_by_workspace"},
+                          Row{query::Listed::database, "", "resource_live_by_workspace"},
+                          Row{query::Listed::element, "appId", "resource_elements"},
+                          Row{query::Listed::event, "", "event_by_workspace"},
+                          Row{query::Listed::event, "parentId", "event_by_parent"},
+                          Row{query::Listed::event, "subjectId", "event_by_subject"},
+                          Row{query::Listed::hold, "", "hold_list"},
+                          Row{query::Listed::trash_item, "", "trash_list_by_id"}}) {
+    const auto& entity = query::entity(row.what);
+    query::Listing listing;
+    listing.what = row.what;
+    listing.scope = workspace_id(1);
+    if (!row.field.empty())
+      listing.where = Condition::test(query::place_of(entity, row.field), Op::eq, {"something"});
+    listing.order = query::newest_first();
+    Explaining explaining(*database_);
+    must(sql::SqlListTable(explaining).slice(listing));
+    for (const auto& plan : explaining.plans) {
+      EXPECT_NE(plan.find(row.index), plan.npos) << plan;
+      EXPECT_EQ(plan.find("SCAN"), plan.npos) << plan;
+      EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << plan;
+    }
+  }
+}
+
+TEST_F(ListPlans, ADeleteLooksForHoldsWithoutWalkingThem) {
+  Explaining explaining(*database_);
+  must(sql::SqlHoldTable(explaining).keeping(workspace_id(1), at(1), 5));
+  ASSERT_EQ(explaining.plans.size(), 1u);
+  EXPECT_EQ(explaining.plans[0].find("SCAN hold"), std::string::npos) << explaining.plans[0];
+}
+
+TEST_F(ListPlans, OpenChildrenAreFoundWithoutThoseThatHaveEnded) {
+  Explaining explaining(*database_);
+  sql::SqlTaskTable tasks(explaining);
+  must(tasks.open_stage(task_id(1)));
+  must(tasks.open_children(task_id(1), 1, 1));
+  ASSERT_EQ(explaining.plans.size(), 2u);
+  for (const auto& plan : explaining.plans) {
+    EXPECT_NE(plan.find("cleanup_task_open_children"), plan.npos) << plan;
+    EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << plan;
+  }
 }
 
 TEST_F(ListPlans, ATotalOfACommonListLooksAtNoTask) {

@@ -11,7 +11,11 @@
 #include "app/reconciler.h"
 #include "app/stale_sweep.h"
 #include "app/worker.h"
+#include "app/forest.h"
+#include "app/holds.h"
+#include "app/trash.h"
 #include "app/volumes.h"
+#include "app/workspaces.h"
 
 namespace mayfly {
 
@@ -27,6 +31,18 @@ struct Outside {
   std::function<void(std::function<void()>)> elsewhere = [](const std::function<void()>& work) { work(); };
 };
 
+/// Makes databases that are nothing but volumes: what is in them is the host's matter.
+class PlainDatabases : public DatabaseProvider {
+ public:
+  explicit PlainDatabases(Driver& driver) : driver_(driver) {}
+  Result<Caveats> make(const LayerRef& layer, std::int64_t size_mb) override {
+    return driver_.make_volume(layer, size_mb);
+  }
+
+ private:
+  Driver& driver_;
+};
+
 struct Server {
   Server(const Outside& o, const Installation& continued)
       : installation(continued),
@@ -36,7 +52,7 @@ struct Server {
         sandboxes(o.store, deletion, waiting, o.random, o.clock, installation),
         archiver(o.store, o.driver, o.blobs, o.reader, o.random, installation),
         images(o.store, o.images, deletion, o.random, installation),
-        steps(o.store, o.driver, o.blobs, archiver, o.random, installation, images),
+        steps(o.store, o.driver, o.blobs, archiver, o.random, installation, images, deletion),
         transitions(o.store, o.driver, o.blobs, o.random, installation),
         worker(o.store, steps, transitions, locks, o.random, installation),
         deadlines(o.store, activity, deletion, o.random, o.clock, installation),
@@ -44,7 +60,13 @@ struct Server {
         archives(o.store, o.blobs, o.reader, deletion, o.random, installation),
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
-        volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
+        databases(o.driver),
+        volumes(o.store, o.driver, o.blobs, deletion, o.random, installation, databases),
+        doors(o.store, [](std::string_view secret) { return std::string(secret); }, o.clock),
+        workspaces(o.store, doors, o.random),
+        forest(o.store, o.random),
+        trash(o.store, doors, deletion, o.random, installation),
+        holds(o.store, o.random),
         disk_watch(o.store, o.driver, o.random, installation, [this](const ResourceId& id) {
           const auto found = naps.find(id);
           return found == naps.end() ? std::nullopt : std::optional(found->second);
@@ -71,7 +93,13 @@ struct Server {
   Archives archives;
   Cleanups cleanups;
   StaleSweep stale;
+  PlainDatabases databases;
   Volumes volumes;
+  Access doors;
+  Workspaces workspaces;
+  Forest forest;
+  Trash trash;
+  Holds holds;
   std::map<ResourceId, Time> naps;   // who sleeps, and since when
   DiskWatch disk_watch;
 };

@@ -1,10 +1,7 @@
-#include "api/aeontel/handler.h"
+#include "api/aeontel/page.h"
 #include "api/aeontel/routes.h"
-#include "api/authenticate.h"
 #include "core/host_words.h"
-#include "api/list_request.h"
 #include "api/native/once.h"
-#include "api/problem.h"
 #include "json/bytes.h"
 
 namespace mayfly::api::aeontel {
@@ -16,9 +13,6 @@ using boost::json::object;
 using boost::json::value;
 
 constexpr std::size_t query_body_limit = 64 * 1024;
-
-value or_null(const std::string& text) { return text.empty() ? value() : value(text); }
-value or_null(const std::optional<Time>& at) { return at ? value(format(*at)) : value(); }
 
 object render(const Task& task) {
   object metadata;
@@ -46,21 +40,6 @@ object render(const Task& task) {
           {"nextAttemptAt", or_null(task.work.next_attempt_at)}};
 }
 
-http::Response ok(const value& body) { return json_response(200, boost::json::serialize(body)); }
-
-http::Response render(const ListPage<Task>& page) {
-  array data;
-  for (const auto& task : page.items) data.push_back(render(task));
-  return ok({{"data", std::move(data)},
-             {"pageInfo",
-              {{"total", page.total ? value(*page.total) : value()},
-               {"totalRelation", page.total_exact ? "eq" : "gte"},
-               {"hasNextPage", page.has_next},
-               {"hasPreviousPage", page.has_previous},
-               {"startCursor", or_null(page.start_cursor)},
-               {"endCursor", or_null(page.end_cursor)}}}});
-}
-
 const ListRules rules = {.what = query::Listed::cleanup_task, .shorts = task_shorts(), .also = {"workspace"}};
 
 /// A body has all members; beside it the query string may choose the workspace, and nothing is passed over in silence.
@@ -78,28 +57,11 @@ query::Read<ListMembers> members_of_post(const http::Request& request) {
   return members;
 }
 
-/// The workspace that the list is narrowed to is the one it is looked at in, as far as the caller may.
-Result<Caller> caller_of(Services& services, const http::Request& request, const ListMembers& members) {
-  for (const auto& [name, given] : members) {
-    const auto* id = given.as<std::string>();
-    if (name != "workspace_id" || !id || id->empty()) continue;
-    auto there = authenticate(services.access, request, *id);
-    // There, or not there, or not for this caller: it is another workspace than theirs, and so the list is empty.
-    if (there || there.error().reason != "workspace_not_found") return there;
-  }
-  return authenticate(services.access, request);
-}
-
-http::Response list(Services& services, const http::Request& request, query::Read<ListMembers> members) {
-  const auto caller = caller_of(services, request, members ? *members : ListMembers());
-  if (!caller) return refused(caller.error(), request);
-  if (!members) return refused(members.error(), request);
-  auto wish = read_list(*members, rules, caller->role == Role::admin);
-  if (!wish) return refused(wish.error(), request);
-  const auto listing = services.lists.listing(*caller, rules.what, std::move(*wish));
-  if (!listing) return refused(listing.error(), request);
-  const auto page = services.lists.cleanup_tasks(*caller, *listing);
-  return page ? render(*page) : refused(page.error(), request);
+http::Response list(Services& services, const http::Request& request, const query::Read<ListMembers>& members) {
+  const auto question = asked(services, request, members, rules);
+  if (!question) return question.error();
+  const auto page = services.lists.cleanup_tasks(question->caller, question->listing);
+  return page ? page_of(*page, [](const Task& task) { return render(task); }) : refused(page.error(), request);
 }
 
 Result<std::optional<std::size_t>> number_of(const http::Request& request, std::string_view name, std::int64_t least) {

@@ -26,7 +26,10 @@ http::Response answer(int status, object error, const http::Request& request) {
 
 http::Response refused(const Error& error, const http::Request& request) {
   const auto code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
-  const int status = error.reason == "query_timeout" ? 503 : status_of(error.code);
+  const int status = error.reason == "query_timeout"             ? 503
+                     : error.reason == "plan_changed"            ? 412
+                     : error.reason == "idempotency_key_reused" ? 422
+                                                                 : status_of(error.code);
   auto response =
       answer(status, {{"code", as_text(code)}, {"message", as_text(without_host_words(error.message))}}, request);
   const auto wait = error.facts.find("retry_after_seconds");

@@ -9,6 +9,8 @@ void add_routes(http::Router& router, Services& services) {
     return refused(status, detail, request);
   });
   add_cleanup_task_routes(router, services);
+  add_forest_routes(router, services);
+  add_trash_routes(router, services);
 }
 
 }  // namespace mayfly::api::aeontel

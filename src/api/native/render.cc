@@ -69,7 +69,9 @@ json::value render_trouble(const Work& work) {
 json::array render(const std::vector<VolumeMount>& mounts) {
   json::array all;
   for (const auto& mount : mounts)
-    all.push_back({{"volume_id", mount.volume.text}, {"path", mount.path}, {"read_only", mount.read_only}});
+    all.push_back({{kind_of_id(mount.volume.text) == Kind::database ? "database_id" : "volume_id", mount.volume.text},
+                   {"path", mount.path},
+                   {"read_only", mount.read_only}});
   return all;
 }
 

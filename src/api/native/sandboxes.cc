@@ -46,7 +46,11 @@ Result<NewSandbox> read_new_sandbox(const std::string& body) {
   wish.spec.standby_seconds = reader.optional_integer("standby_seconds", {.min = 1, .max = 86'400}).value_or(0);
   for (auto& mount : reader.objects("mounts", most_mounts)) {
     VolumeMount wanted;
-    wanted.volume = {mount.string("volume", {.min = 1, .max = 80})};
+    // One of the two, and each has names of its own.
+    const auto database = mount.optional_string("database", {.min = 1, .max = 80});
+    if (database && mount.has("volume")) mount.complain("database", "no volume beside it", "both");
+    if (database) wanted.kind = Kind::database;
+    wanted.volume = {database ? *database : mount.string("volume", {.min = 1, .max = 80})};
     wanted.path = mount.string("path", {.min = 1, .max = 1024});
     wanted.read_only = mount.optional_bool("read_only").value_or(false);
     wish.mounts.push_back(std::move(wanted));

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "core/cleanup.h"
+#include "core/trash.h"
 
 namespace mayfly::query {
 
@@ -20,16 +21,15 @@ std::vector<std::string_view> names_up_to(Enum last) {
 // Of statuses, in the order of a life: sorting by status means this order.
 const std::vector<std::string_view> statuses = names_up_to(TaskStatus::failed);
 const std::vector<std::string_view> phases = names_up_to(Phase::failed);
-/// Also those of kinds that are not here yet: whoever asks for them finds none.
-std::vector<std::string_view> all_verb_names() {
-  auto names = verb_names();
-  for (const std::string_view coming : {"delete_workspace", "delete_app", "delete_element", "delete_database"})
-    if (std::ranges::find(names, coming) == names.end()) names.push_back(coming);
-  return names;
-}
-
-const std::vector<std::string_view> verbs = all_verb_names();
+const std::vector<std::string_view> verbs = verb_names();
 const std::vector<std::string_view> states = names_up_to(State::gone);
+const std::vector<std::string_view> tiers = names_up_to(Tier::none);
+const std::vector<std::string_view> trashed_kinds = [] {
+  std::vector<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(Kind::database); ++i)
+    if (const auto& kind = describe(static_cast<Kind>(i)); kind.trashed) names.push_back(kind.name);
+  return names;
+}();
 
 const std::array task_fields = {
     Field{.name = "id", .type = Type::id, .sortable = true},
@@ -66,8 +66,12 @@ constexpr std::array event_fields = {
     Field{.name = "requestId", .type = Type::text, .nullable = true},
     Field{.name = "data", .type = Type::map},
     Field{.name = "createdAt", .type = Type::time, .sortable = true, .follows_id = true},
+    Field{.name = "parentId", .type = Type::id, .nullable = true, .indexed = true},
+    Field{.name = "userId", .type = Type::id, .nullable = true},
 };
 constexpr std::array event_relations = {
+    Relation{"parent", Listed::event, "parentId", "id"},
+    Relation{"children", Listed::event, "id", "parentId", true},
     Relation{"workspace", Listed::workspace, "workspaceId", "id"},
     Relation{"cleanupTasks", Listed::cleanup_task, "id", "sourceEventId", true},
 };
@@ -76,14 +80,73 @@ const std::array workspace_fields = {
     Field{.name = "id", .type = Type::id, .sortable = true},
     Field{.name = "name", .type = Type::text},
     Field{.name = "state", .type = Type::word, .words = states},
-    Field{.name = "createdAt", .type = Type::time},
+    Field{.name = "createdAt", .type = Type::time, .sortable = true, .follows_id = true},
     Field{.name = "deletedAt", .type = Type::time, .nullable = true},
+    Field{.name = "updatedAt", .type = Type::time},
+};
+
+// Apps and databases.
+const std::array folder_fields = {
+    Field{.name = "id", .type = Type::id, .sortable = true},
+    Field{.name = "name", .type = Type::text},
+    Field{.name = "state", .type = Type::word, .words = states},
+    Field{.name = "createdAt", .type = Type::time, .sortable = true, .follows_id = true},
+    Field{.name = "deletedAt", .type = Type::time, .nullable = true},
+    Field{.name = "updatedAt", .type = Type::time},
+    Field{.name = "workspaceId", .type = Type::id},
+};
+constexpr std::array app_relations = {
+    Relation{"workspace", Listed::workspace, "workspaceId", "id"},
+    Relation{"children", Listed::element, "id", "appId", true},
+};
+constexpr std::array database_relations = {
+    Relation{"workspace", Listed::workspace, "workspaceId", "id"},
+};
+const std::array element_fields = {
+    Field{.name = "id", .type = Type::id, .sortable = true},
+    Field{.name = "name", .type = Type::text},
+    Field{.name = "state", .type = Type::word, .words = states},
+    Field{.name = "createdAt", .type = Type::time, .sortable = true, .follows_id = true},
+    Field{.name = "deletedAt", .type = Type::time, .nullable = true},
+    Field{.name = "updatedAt", .type = Type::time},
+    Field{.name = "workspaceId", .type = Type::id},
+    Field{.name = "appId", .type = Type::id, .indexed = true},
+};
+constexpr std::array element_relations = {
+    Relation{"workspace", Listed::workspace, "workspaceId", "id"},
+    Relation{"parent", Listed::app, "appId", "id"},
+};
+
+const std::array trash_fields = {
+    Field{.name = "id", .type = Type::id, .sortable = true},
+    Field{.name = "type", .type = Type::word, .sortable = true, .words = trashed_kinds},
+    Field{.name = "name", .type = Type::text, .sortable = true},
+    Field{.name = "scopeId", .type = Type::id},
+    Field{.name = "retentionTier", .type = Type::word, .words = tiers},
+    Field{.name = "deletedAt", .type = Type::time, .sortable = true},
+    Field{.name = "deletedBy", .type = Type::text},
+    Field{.name = "purgeAt", .type = Type::time, .nullable = true},
+};
+constexpr std::array hold_fields = {
+    Field{.name = "id", .type = Type::id, .sortable = true},
+    Field{.name = "resourceId", .type = Type::id, .indexed = true},
+    Field{.name = "workspaceId", .type = Type::id},
+    Field{.name = "owner", .type = Type::text},
+    Field{.name = "reason", .type = Type::text},
+    Field{.name = "createdAt", .type = Type::time, .sortable = true, .follows_id = true},
+    Field{.name = "expiresAt", .type = Type::time, .nullable = true},
+    Field{.name = "endedAt", .type = Type::time, .nullable = true},
 };
 
 const std::array entities = {
     Entity{Listed::cleanup_task, "cleanup task", "clt_", task_fields, task_relations, 2},
     Entity{Listed::event, "event", "evt_", event_fields, event_relations, 3},
     Entity{Listed::workspace, "workspace", "wsp_", workspace_fields, {}, 0},
+    Entity{Listed::app, "app", "app_", folder_fields, app_relations, 6},
+    Entity{Listed::element, "element", "elm_", element_fields, element_relations, 6},
+    Entity{Listed::database, "database", "dbs_", folder_fields, database_relations, 6},
+    Entity{Listed::trash_item, "thing in the trash", "", trash_fields, {}, 3},
+    Entity{Listed::hold, "hold", "hld_", hold_fields, {}, 2},
 };
 
 }  // namespace

@@ -13,7 +13,7 @@
 
 namespace mayfly::query {
 
-enum class Listed { cleanup_task, event, workspace };
+enum class Listed { cleanup_task, event, workspace, app, element, database, trash_item, hold };
 
 enum class Type { id, word, integer, time, text, flag, map };
 

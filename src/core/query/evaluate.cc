@@ -130,7 +130,7 @@ Truth truth_of(const Condition& condition, const Entity& entity, const Facts& ro
 
 bool matches(const Listing& listing, const Facts& row, const Everything& everything) {
   const auto& of = entity(listing.what);
-  return row[of.scope] == Datum(listing.scope.text) &&
+  return (listing.everywhere || row[of.scope] == Datum(listing.scope.text)) &&
          truth_of(listing.where, of, row, listing.scope, everything) == Truth::yes;
 }
 

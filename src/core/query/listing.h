@@ -13,6 +13,7 @@ enum class Total { bounded, exact, none };
 struct Listing {
   Listed what = Listed::cleanup_task;
   ResourceId scope;                           // nothing outside this workspace is seen, in no relation either
+  bool everywhere = false;                    // but for the rows themselves: `where` says whose they are
   Condition where;
   Order order;                                // as `shortest` makes it
   std::optional<std::vector<Datum>> from;     // the values of the order's keys in the row that the page begins after

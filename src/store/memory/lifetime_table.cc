@@ -16,6 +16,10 @@ Status MemoryLifetimeTable::update(const Lifetime& lifetime) {
   return draft_.put(&Rows::lifetimes, lifetime.id, lifetime);
 }
 
+Status MemoryLifetimeTable::put(const Lifetime& lifetime) {
+  return draft_.put(&Rows::lifetimes, lifetime.id, lifetime);
+}
+
 Result<std::vector<Lifetime>> MemoryLifetimeTable::waking(Time until, std::size_t limit) {
   std::vector<Lifetime> found;
   for (const auto& [id, row] : draft_.rows().lifetimes)

@@ -9,6 +9,12 @@ Status MemoryEventTable::insert(const Event& event) {
   return draft_.put(&Rows::events, event.id, event);
 }
 
+Result<Event> MemoryEventTable::get(const EventId& id) {
+  const auto* row = look_up(draft_.rows().events, id);
+  if (!row) return tl::unexpected(rules::missing("event", id.text));
+  return *row;
+}
+
 Result<std::vector<Event>> MemoryEventTable::list(const EventFilter& filter, const Page& page) {
   const auto matches = [&](const Event& row) {
     if (filter.workspace && row.workspace != filter.workspace) return false;

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "ports/tables.h"
+#include "ports/forest_tables.h"
 
 namespace mayfly::memory {
 
@@ -22,6 +22,9 @@ struct Rows {
   std::map<LayerRef, DeletePermit> permits;
   std::map<std::string, ImageRecord> images;    // by name
   std::map<ResourceId, ImageContent> image_contents;
+  std::map<ResourceId, Record> records;
+  std::map<ResourceId, Trashed> trash;
+  std::map<HoldId, Hold> holds;
   std::map<ResourceId, ImageBuild> image_builds;
   std::map<ResourceId, Resource> organizations;
   std::map<ResourceId, Workspace> workspaces;

@@ -63,6 +63,15 @@ Result<std::optional<int>> MemoryTaskTable::open_stage(const TaskId& parent) {
   return lowest;
 }
 
+Result<std::vector<Task>> MemoryTaskTable::open_children(const TaskId& parent, int stage, std::size_t limit) {
+  std::vector<Task> found;
+  for (const auto& [id, row] : draft_.rows().tasks)
+    if (parent && row.parent == parent && row.stage == stage && row.phase != Phase::completed) found.push_back(row);
+  std::ranges::stable_sort(found, {}, [](const Task& task) { return status_of(task.phase); });
+  if (found.size() > limit) found.resize(limit);
+  return found;
+}
+
 Result<std::vector<Task>> MemoryTaskTable::claimable(Lane lane, Time now, std::size_t limit) {
   std::vector<Task> due;
   for (const auto& [id, row] : draft_.rows().tasks)

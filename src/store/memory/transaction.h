@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ports/store.h"
+#include "store/memory/forest_tables.h"
 #include "store/memory/list_table.h"
 #include "store/memory/record_tables.h"
 #include "store/memory/resource_tables.h"
@@ -14,7 +15,7 @@ class MemoryTransaction : public Transaction {
   MemoryTransaction(Draft& draft, Moment moment)
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
         images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft),
-        lists_(draft) {}
+        lists_(draft), resources_(draft), records_(draft), trash_(draft), holds_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -29,6 +30,10 @@ class MemoryTransaction : public Transaction {
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
   ListTable& lists() override { return lists_; }
+  ResourceTable& resources() override { return resources_; }
+  RecordTable& records() override { return records_; }
+  TrashTable& trash() override { return trash_; }
+  HoldTable& holds() override { return holds_; }
 
  private:
   Moment moment_;
@@ -44,6 +49,10 @@ class MemoryTransaction : public Transaction {
   MemoryVolumeTable volumes_;
   MemoryUsageTable usage_;
   MemoryListTable lists_;
+  MemoryResourceTable resources_;
+  MemoryRecordTable records_;
+  MemoryTrashTable trash_;
+  MemoryHoldTable holds_;
 };
 
 }  // namespace mayfly::memory

@@ -10,7 +10,7 @@ namespace {
 
 bool matches(const VolumeFilter& filter, const Volume& volume) {
   const auto& resource = volume.resource;
-  if (resource.workspace != filter.workspace) return false;
+  if (resource.workspace != filter.workspace || resource.kind != Kind::volume) return false;
   const auto& states = filter.states;
   if (states.empty() ? resource.state == State::gone
                      : std::find(states.begin(), states.end(), resource.state) == states.end())
@@ -36,10 +36,11 @@ Result<Volume> MemoryVolumeTable::get(const ResourceId& id) {
   return whole(*row);
 }
 
-Result<std::optional<Volume>> MemoryVolumeTable::find_named(const ResourceId& workspace, const std::string& name) {
+Result<std::optional<Volume>> MemoryVolumeTable::find_named(const ResourceId& workspace, const std::string& name,
+                                                             Kind kind) {
   const Volume* best = nullptr;
   for (const auto& [id, row] : draft_.rows().volumes) {
-    if (row.resource.workspace != workspace || row.resource.name != name) continue;
+    if (row.resource.workspace != workspace || row.resource.name != name || row.resource.kind != kind) continue;
     if (!best || !best->resource.name_held) best = &row;
   }
   if (!best) return std::optional<Volume>();
@@ -49,9 +50,9 @@ Result<std::optional<Volume>> MemoryVolumeTable::find_named(const ResourceId& wo
 Status MemoryVolumeTable::put(const Volume& volume) {
   const auto& resource = volume.resource;
   if (resource.name_held) {
-    const auto holder = TRY(find_named(resource.workspace, resource.name));
+    const auto holder = TRY(find_named(resource.workspace, resource.name, resource.kind));
     if (holder && holder->resource.name_held && holder->resource.id != resource.id)
-      return tl::unexpected(rules::name_taken("volume", resource.name));
+      return tl::unexpected(rules::name_taken(describe(resource.kind).name, resource.name));
   }
   TRY(draft_.put(&Rows::lifetimes, resource.id, rules::lifetime_of(resource, volume.lifetime)));
   return draft_.put(&Rows::volumes, resource.id, volume);

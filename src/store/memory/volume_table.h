@@ -9,7 +9,8 @@ class MemoryVolumeTable : public VolumeTable {
   explicit MemoryVolumeTable(Draft& draft) : draft_(draft) {}
 
   Result<Volume> get(const ResourceId& id) override;
-  Result<std::optional<Volume>> find_named(const ResourceId& workspace, const std::string& name) override;
+  Result<std::optional<Volume>> find_named(const ResourceId& workspace, const std::string& name,
+                                           Kind kind) override;
   Status insert(const Volume& volume) override;
   Status update(const Volume& volume) override;
   Result<std::vector<Volume>> list(const VolumeFilter& filter, const Page& page) override;

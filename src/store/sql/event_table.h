@@ -10,6 +10,7 @@ class SqlEventTable : public EventTable {
   explicit SqlEventTable(Database& database) : database_(database) {}
 
   Status insert(const Event& event) override;
+  Result<Event> get(const EventId& id) override;
   Result<std::vector<Event>> list(const EventFilter& filter, const Page& page) override;
 
  private:

@@ -76,6 +76,11 @@ Status SqlLifetimeTable::update(const Lifetime& lifetime) {
   return {};
 }
 
+Status SqlLifetimeTable::put(const Lifetime& lifetime) {
+  if (TRY(database_.any("SELECT 1 FROM lifetime WHERE id = $1", {lifetime.id}))) return update(lifetime);
+  return insert(lifetime);
+}
+
 Result<std::vector<Lifetime>> SqlLifetimeTable::waking(Time until, std::size_t limit) {
   static const auto text = select + R"(
       WHERE l.wake_at <= $1

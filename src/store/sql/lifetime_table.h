@@ -22,6 +22,7 @@ class SqlLifetimeTable : public LifetimeTable {
 
   Result<Lifetime> get(const ResourceId& id) override;
   Status update(const Lifetime& lifetime) override;
+  Status put(const Lifetime& lifetime) override;
   Result<std::vector<Lifetime>> waking(Time until, std::size_t limit) override;
   Result<std::optional<Time>> waking_after(Time at) override;
   Result<std::vector<Lifetime>> with_absolute(const std::string& after, std::size_t limit) override;

@@ -30,15 +30,37 @@ constexpr std::array task_columns = {
 constexpr std::array event_columns = {
     Column{"id"},    Column{"type"},             Column{"subject"}, Column{"workspace"},
     Column{"actor"}, Column{"request_id", true}, Column{"data"},    Column{"happened_at"},
+    Column{"parent", true}, Column{"app_user", true},
 };
 constexpr std::array workspace_columns = {
-    Column{"id"}, Column{"name"}, Column{"state"}, Column{"created_at"}, Column{"deleted_at"},
+    Column{"id"}, Column{"name"}, Column{"state"}, Column{"created_at"}, Column{"deleted_at"}, Column{"updated_at"},
+};
+constexpr std::array folder_columns = {
+    Column{"id"},         Column{"name"},       Column{"state"},     Column{"created_at"},
+    Column{"deleted_at"}, Column{"updated_at"}, Column{"workspace"},
+};
+constexpr std::array element_columns = {
+    Column{"id"},         Column{"name"},       Column{"state"},     Column{"created_at"},
+    Column{"deleted_at"}, Column{"updated_at"}, Column{"workspace"}, Column{"parent"},
+};
+constexpr std::array trash_columns = {
+    Column{"id"},   Column{"kind"},       Column{"name"},       Column{"scope"},
+    Column{"tier"}, Column{"deleted_at"}, Column{"deleted_by"}, Column{"purge_at"},
+};
+constexpr std::array hold_columns = {
+    Column{"id"},     Column{"resource"},   Column{"workspace"},  Column{"owner"},
+    Column{"reason"}, Column{"created_at"}, Column{"expires_at"}, Column{"ended_at"},
 };
 
 constexpr std::array tables = {
     ListedTable{"cleanup_task", task_columns},
     ListedTable{"event", event_columns},
-    ListedTable{"resource", workspace_columns, "@.kind = 'workspace'"},
+    ListedTable{"resource", workspace_columns, "@.kind = 'workspace' AND @.gone = 0"},
+    ListedTable{"resource", folder_columns, "@.kind = 'app' AND @.gone = 0"},
+    ListedTable{"resource", element_columns, "@.kind = 'element' AND @.gone = 0"},
+    ListedTable{"resource", folder_columns, "@.kind = 'database' AND @.gone = 0"},
+    ListedTable{"trash", trash_columns, "@.restoring = 0"},
+    ListedTable{"hold", hold_columns},
 };
 
 }  // namespace

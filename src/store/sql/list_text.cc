@@ -91,11 +91,12 @@ std::string ListText::rows_of(query::Listed what, const std::string& alias) {
   auto scope = column(what, query::entity(what).scope, alias);
   // As an expression it is in no index: without statistics the planner could take that of the whole workspace.
   if (alias == outer && is_narrow(listing_.where, query::entity(what))) scope = "(" + scope + " || '')";
-  std::string text = std::string(table.name) + " AS " + alias + " WHERE " + scope + " = " +
-                     bind(Parameter(listing_.scope));
+  const bool everywhere = alias == outer && listing_.everywhere;
+  std::string text = std::string(table.name) + " AS " + alias + " WHERE " +
+                     (everywhere ? "1 = 1" : scope + " = " + bind(Parameter(listing_.scope)));
   if (!table.only.empty()) {
     std::string only(table.only);
-    only.replace(only.find('@'), 1, alias);
+    for (auto at = only.find('@'); at != only.npos; at = only.find('@')) only.replace(at, 1, alias);
     text += " AND " + only;
   }
   return text;

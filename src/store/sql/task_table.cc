@@ -150,10 +150,21 @@ Result<std::optional<int>> SqlTaskTable::open_stage(const TaskId& parent) {
       FROM cleanup_task
       WHERE parent = $1
       AND parent <> ''
-      AND phase <> 'completed'
+      AND status <> 'completed'
       ORDER BY stage
       LIMIT 1)",
                          {parent}, [](Row& row) { return row.small(); });
+}
+
+Result<std::vector<Task>> SqlTaskTable::open_children(const TaskId& parent, int stage, std::size_t limit) {
+  static const auto text = select + R"(
+      WHERE parent = $1
+      AND parent <> ''
+      AND stage = $2
+      AND status <> 'completed'
+      ORDER BY status_order, id
+      LIMIT $3)";
+  return database_.all(text, {parent, stage, limit}, read_task);
 }
 
 Result<std::vector<Task>> SqlTaskTable::claimable(Lane lane, Time now, std::size_t limit) {

@@ -16,6 +16,7 @@ class SqlTaskTable : public TaskTable {
   Result<std::vector<Task>> tree(const TaskId& root) override;
   Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) override;
   Result<std::optional<int>> open_stage(const TaskId& parent) override;
+  Result<std::vector<Task>> open_children(const TaskId& parent, int stage, std::size_t limit) override;
   Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) override;
   Result<std::optional<Time>> next_attempt(Lane lane) override;
   Status release_claims_of_others(std::int64_t epoch, Time now) override;

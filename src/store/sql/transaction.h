@@ -3,6 +3,7 @@
 #include "ports/store.h"
 #include "store/sql/archive_table.h"
 #include "store/sql/event_table.h"
+#include "store/sql/forest_tables.h"
 #include "store/sql/idempotency_table.h"
 #include "store/sql/identity_table.h"
 #include "store/sql/image_table.h"
@@ -21,7 +22,8 @@ class SqlTransaction : public Transaction {
   explicit SqlTransaction(Database& database)
       : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
         images_(database), identities_(database), settings_(database), idempotency_(database),
-        volumes_(database), usage_(database), lists_(database) {}
+        volumes_(database), usage_(database), lists_(database), resources_(database), records_(database),
+        trash_(database), holds_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -42,6 +44,10 @@ class SqlTransaction : public Transaction {
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
   ListTable& lists() override { return lists_; }
+  ResourceTable& resources() override { return resources_; }
+  RecordTable& records() override { return records_; }
+  TrashTable& trash() override { return trash_; }
+  HoldTable& holds() override { return holds_; }
 
  private:
   Moment moment_;
@@ -57,6 +63,10 @@ class SqlTransaction : public Transaction {
   SqlVolumeTable volumes_;
   SqlUsageTable usage_;
   SqlListTable lists_;
+  SqlResourceTable resources_;
+  SqlRecordTable records_;
+  SqlTrashTable trash_;
+  SqlHoldTable holds_;
 };
 
 }  // namespace mayfly::sql

@@ -44,22 +44,24 @@ Result<Volume> SqlVolumeTable::get(const ResourceId& id) {
   return std::move(*found);
 }
 
-Result<std::optional<Volume>> SqlVolumeTable::find_named(const ResourceId& workspace, const std::string& name) {
+Result<std::optional<Volume>> SqlVolumeTable::find_named(const ResourceId& workspace, const std::string& name,
+                                                          Kind kind) {
   static const auto living = select + R"(
       WHERE r.workspace = $1
-      AND r.kind = 'volume'
+      AND r.kind = $3
       AND r.held_name = $2)";
-  auto found = TRY(database_.first(living, {workspace, name}, read_volume));
+  const auto word = describe(kind).name;
+  auto found = TRY(database_.first(living, {workspace, name, word}, read_volume));
   if (found) return found;
 
   static const auto tombstone = select + R"(
       WHERE r.workspace = $1
-      AND r.kind = 'volume'
+      AND r.kind = $3
       AND r.name = $2
       AND r.held_name IS NULL
       ORDER BY r.id DESC
       LIMIT 1)";
-  return database_.first(tombstone, {workspace, name}, read_volume);
+  return database_.first(tombstone, {workspace, name, word}, read_volume);
 }
 
 Status SqlVolumeTable::insert(const Volume& volume) {
@@ -99,12 +101,18 @@ Result<std::vector<Volume>> SqlVolumeTable::list(const VolumeFilter& filter, con
 
 Result<std::vector<Volume>> SqlVolumeTable::scan(const std::string& after, std::size_t limit) {
   static const auto text = select + R"(
-      WHERE r.kind = 'volume'
+      WHERE r.kind = $3
       AND r.gone = 0
       AND r.id > $1
       ORDER BY r.id
       LIMIT $2)";
-  return database_.all(text, {after, limit}, read_volume);
+  // Ids begin with their kind: all databases come before all volumes, each from its own part of the index.
+  std::vector<Volume> found;
+  for (const auto kind : {Kind::database, Kind::volume})
+    if (found.size() < limit)
+      for (auto& row : TRY(database_.all(text, {after, limit - found.size(), describe(kind).name}, read_volume)))
+        found.push_back(std::move(row));
+  return found;
 }
 
 Result<std::vector<ResourceId>> SqlVolumeTable::mounted_by(const ResourceId& volume, std::size_t limit) {
@@ -171,7 +179,7 @@ Result<WorkspaceUsage> SqlUsageTable::of(const ResourceId& workspace) {
       FROM resource r
       CROSS JOIN volume v
       WHERE r.workspace = $1
-      AND r.kind = 'volume'
+      AND r.kind IN ('volume', 'database')
       AND r.gone = 0
       AND v.id = r.id)"));
   usage.archive_bytes = TRY(sum(R"(
