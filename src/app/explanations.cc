@@ -187,6 +187,12 @@ Result<Explanation> Explanations::of(const Caller& caller, const std::string& as
     if (!told.task) told.task = TRY(root_of(t, caller, {id}));
     if (told.task) told.steps = TRY(t.tasks().tree(told.task));
     told.waits_for = explain::steps(told.steps, now.now);
+    const auto pauses = TRY(t.cleanup_records().pauses());
+    const auto* pause = paused_by(pauses, caller.workspace, *kind);
+    if (pause && !told.steps.empty() && told.steps.front().phase == Phase::children)
+      told.waits_for.insert(told.waits_for.begin(),
+                            {pause->at, "deletes are paused (" + pause->scope + ") by " + pause->actor + ": " +
+                                            pause->reason});
     for (const auto& event : events) told.history.push_back(explain::tell(event));
     told.summary = summarize(told, *subject, events);
     return told;
