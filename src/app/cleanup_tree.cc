@@ -9,18 +9,15 @@ namespace mayfly::cleanup_tree {
 
 namespace {
 
-// Steps of one stage that wait for the one before it: what is planted while a tree grows waits for nothing.
-constexpr std::size_t most_released = 100;
-// Children that one retry looks at: a person can ask again, and the writer serves others too.
-constexpr std::size_t most_looked_at = 10'000;
-
-Task seedling(Transaction& t, Random& random, const Resource& resource, Verb verb, const EventId& source) {
+Task seedling(Transaction& t, Random& random, const Resource& resource, Verb verb, const EventId& source,
+              Priority priority) {
   Task task;
   task.id = {new_id("clt_", t, random)};
   task.verb = verb;
   task.resource = resource.id;
   task.workspace = resource.workspace;
   task.source = source;
+  task.priority = priority;
   task.created_at = t.now();
   return task;
 }
@@ -31,8 +28,14 @@ void make_ready(Transaction& t, Task& task) {
   t.wakes.work(lane_of(task.verb));
 }
 
+// Children of one status that one retry looks at: a person can ask again, and the writer serves others too.
+constexpr std::size_t most_looked_at = 10'000;
+
+// All of a stage: those who plant it did so in one transaction.
+constexpr std::size_t whole_stage = 1'000'000;
+
 Status release_stage(Transaction& t, const TaskId& parent, int stage) {
-  for (auto child : TRY(t.tasks().open_children(parent, stage, most_released))) {
+  for (auto child : TRY(t.tasks().children_in(parent, stage, TaskStatus::pending, whole_stage))) {
     if (child.phase != Phase::waiting) continue;
     make_ready(t, child);
     TRY(t.tasks().update(child));
@@ -60,14 +63,17 @@ Status complete_parent(Transaction& t, Random& random, Task parent) {
   return settle(t, random, parent);
 }
 
-/// When nothing of `stage` can still move and one of it failed, the parent fails with that one.
-Status fail_parent_if_stuck(Transaction& t, Random& random, Task parent, int stage) {
-  const auto open = TRY(t.tasks().open_children(parent.id, stage, 1));
-  if (open.empty() || open.front().phase != Phase::failed || parent.phase == Phase::failed) return {};
-  const Task& failed = open.front();
+/// Nothing of `stage` can still move and one of it failed: the parent fails with that one.
+Status fail_parent(Transaction& t, Random& random, Task parent, int stage) {
+  const auto failed = TRY(t.tasks().children_in(parent.id, stage, TaskStatus::failed, 1));
+  if (failed.empty() || parent.phase == Phase::failed) return {};
+  const auto& child = failed.front();
+  const bool cancelled = child.work.error_code == "cancelled";
   parent.phase = Phase::failed;
-  parent.work.error_code = "child_failed";
-  parent.work.last_error = std::string(name(failed.verb)) + " " + failed.id.text + ": " + failed.work.last_error;
+  parent.work.error_code = cancelled ? "cancelled" : "child_failed";
+  parent.work.last_error = cancelled ? child.work.last_error
+                                     : std::string(name(child.verb)) + " " + child.id.text + ": " +
+                                           child.work.last_error;
   return settle(t, random, parent);
 }
 
@@ -76,7 +82,11 @@ Status fail_parent_if_stuck(Transaction& t, Random& random, Task parent, int sta
 Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, const DeletePolicy& policy,
                      const EventId& source, std::map<std::string, std::string> metadata,
                      const std::optional<Branch>& branch) {
-  Task root = seedling(t, random, resource, cleanup::root_verb(resource.kind), source);
+  const auto reason = metadata.find("reason");
+  const auto priority =
+      branch ? TRY(t.tasks().get(branch->parent)).priority
+             : priority_of(reason == metadata.end() ? std::string_view() : std::string_view(reason->second));
+  Task root = seedling(t, random, resource, cleanup::root_verb(resource.kind), source, priority);
   root.root = branch ? branch->root : root.id;
   if (branch) {
     root.parent = branch->parent;
@@ -89,7 +99,7 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
 
   const auto steps = cleanup::steps_for(resource.kind, policy);
   for (const auto& step : steps) {
-    Task child = seedling(t, random, resource, step.verb, source);
+    Task child = seedling(t, random, resource, step.verb, source, priority);
     child.root = root.root;
     child.parent = root.id;
     child.stage = step.stage;
@@ -107,29 +117,67 @@ Status settle(Transaction& t, Random& random, const Task& task) {
   t.wakes.settled.push_back(task.resource);  // of a failure too: callers may wait for the end of this task
   if (!task.parent) return {};
 
-  const Task parent = TRY(t.tasks().get(task.parent));
   const auto open = TRY(t.tasks().open_stage(task.parent));
-  if (!open) return complete_parent(t, random, parent);
-  if (*open > task.stage) return release_stage(t, task.parent, *open);
-  return fail_parent_if_stuck(t, random, parent, task.stage);
+  if (!open) return complete_parent(t, random, TRY(t.tasks().get(task.parent)));
+  if (!open->moves) return fail_parent(t, random, TRY(t.tasks().get(task.parent)), open->stage);
+  if (open->stage > task.stage) return release_stage(t, task.parent, open->stage);
+  return {};
 }
 
+namespace {
+
+/// A later stage waits, whatever became of it before.
+Status wait_again(Transaction& t, Task child) {
+  child.phase = Phase::waiting;
+  child.work = {};
+  return t.tasks().update(child);
+}
+
+/// Those that have not completed.
+Result<std::vector<Task>> open_children(Transaction& t, const TaskId& parent) {
+  std::vector<Task> found;
+  for (const auto status : {TaskStatus::failed, TaskStatus::in_progress, TaskStatus::pending})
+    for (auto& child : TRY(t.tasks().children_in(parent, std::nullopt, status, most_looked_at)))
+      found.push_back(std::move(child));
+  return found;
+}
+
+bool failed_below(const Task& task) {
+  return task.phase == Phase::failed &&
+         (task.work.error_code == "child_failed" || (task.work.error_code == "cancelled" && resource_level(task.verb)));
+}
+
+}  // namespace
+
 Status retry(Transaction& t, const Task& task) {
-  if (task.phase == Phase::children || (task.phase == Phase::failed && task.work.error_code == "child_failed")) {
+  if (task.phase == Phase::children || failed_below(task)) {
+    const auto open = TRY(t.tasks().open_stage(task.id));
     bool any = false;
-    const auto stage = TRY(t.tasks().open_stage(task.id));
-    for (const auto& child : stage ? TRY(t.tasks().open_children(task.id, *stage, most_looked_at))
-                                   : std::vector<Task>()) {
+    for (const auto& child : TRY(open_children(t, task.id))) {
       if (child.phase != Phase::failed && child.phase != Phase::stuck && child.phase != Phase::backing_off) continue;
+      if (child.stage > open->stage) {
+        TRY(wait_again(t, child));
+        continue;
+      }
       TRY(retry(t, child));
       any = true;
     }
-    if (!any) TRY(cleanup::retried(task, t.now()));  // nothing below waits: says so
-    return {};
+    if (any) return {};
+    // Nothing below waits for anything: that is said, unless there is nothing below.
+    if (task.phase == Phase::children || !TRY(t.tasks().children(task.id)).empty()) {
+      TRY(cleanup::retried(task, t.now()));
+      return {};
+    }
   }
   Task again = TRY(cleanup::retried(task, t.now()));
-  t.wakes.work(lane_of(again.verb));
-  TRY(t.tasks().update(again));
+  // One of a later stage that somebody asked for by itself has its turn after those before it.
+  const auto open = task.parent ? TRY(t.tasks().open_stage(task.parent)) : std::nullopt;
+  if (open && open->stage < task.stage) {
+    TRY(wait_again(t, std::move(again)));
+  } else {
+    t.wakes.work(lane_of(again.verb));
+    TRY(t.tasks().update(again));
+  }
   for (auto id = task.parent; id;) {
     Task ancestor = TRY(t.tasks().get(id));
     if (ancestor.phase == Phase::failed) {
@@ -139,6 +187,66 @@ Status retry(Transaction& t, const Task& task) {
       TRY(t.tasks().update(ancestor));
     }
     id = ancestor.parent;
+  }
+  return {};
+}
+
+Result<std::size_t> cancel(Transaction& t, Random& random, const Caller& caller, const Task& task, std::size_t most) {
+  std::size_t changed = 0;
+  if (cleanup::not_begun(task.phase)) {
+    TRY(settle(t, random, cleanup::cancelled(task, caller.actor)));
+    return 1;
+  }
+  if (task.phase != Phase::children) return changed;
+  // The last stages first: none of them is released by the end of an earlier one meanwhile.
+  for (const auto& child : TRY(t.tasks().children_in(task.id, std::nullopt, TaskStatus::pending, most))) {
+    TRY(settle(t, random, cleanup::cancelled(child, caller.actor)));
+    if (++changed == most) return changed;
+  }
+  for (const auto& child : TRY(t.tasks().children_in(task.id, std::nullopt, TaskStatus::in_progress, whole_stage))) {
+    if (changed == most) break;
+    changed += TRY(cancel(t, random, caller, child, most - changed));
+  }
+  return changed;
+}
+
+namespace {
+
+Status skip_step(Transaction& t, Random& random, const Caller& caller, const Task& task, const std::string& reason) {
+  // The rows are ours to take away: there is nothing outside that could stay.
+  if (act_of(task.verb) == Act::forget)
+    return fail(Code::conflict,
+                "cleanup task " + task.id.text + " only takes a record away: there is nothing to skip; retry it",
+                "task_not_skippable");
+  TRY(t.cleanup_records().put_orphan({task.id, task.root, task.resource, task.workspace, task.verb, reason,
+                                      caller.actor, t.now()}));
+  // A parent that had failed because of it goes on.
+  for (auto id = task.parent; id;) {
+    Task ancestor = TRY(t.tasks().get(id));
+    if (ancestor.phase == Phase::failed) {
+      ancestor.phase = Phase::children;
+      ancestor.work = {};
+      TRY(t.tasks().update(ancestor));
+    }
+    id = ancestor.parent;
+  }
+  return settle(t, random, TRY(cleanup::skipped(task, caller.actor, reason, t.now())));
+}
+
+}  // namespace
+
+Status skip(Transaction& t, Random& random, const Caller& caller, const Task& task, const std::string& reason) {
+  const bool above = task.phase == Phase::children || failed_below(task);
+  if (!above) return skip_step(t, random, caller, task, reason);
+  for (const auto& listed : TRY(t.tasks().children(task.id))) {
+    // Skipping the one before may have made it ready.
+    const Task child = TRY(t.tasks().get(listed.id));
+    if (child.phase == Phase::completed) continue;
+    if (act_of(child.verb) != Act::forget) {
+      TRY(skip(t, random, caller, child, reason));
+    } else if (child.phase == Phase::failed) {
+      TRY(retry(t, child));
+    }
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 // The rows of a delete: planting a tree, and what the end of one task means for the rest of it.
 
+#include "core/caller.h"
 #include "core/cleanup.h"
 #include "ports/clock.h"
 #include "ports/store.h"
@@ -18,7 +19,16 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
 /// first.
 Status settle(Transaction& t, Random& random, const Task& task);
 
-/// A person wants it tried again: the failed or waiting leaves below `task` become ready, failed ancestors go on.
+/// A person wants it tried again: the failed or waiting leaves below `task` become ready, those of later stages wait
+/// again, and failed ancestors go on.
 Status retry(Transaction& t, const Task& task);
+
+/// Nothing that has not begun below `task` begins; who is at work ends what it does. Up to `most` tasks are changed:
+/// the rest are another transaction's. How many were changed.
+Result<std::size_t> cancel(Transaction& t, Random& random, const Caller& caller, const Task& task, std::size_t most);
+
+/// The task, or all below it that has an effect, counts as done though it was not: each leaves an orphan record. What
+/// only takes rows away is carried out as ever. conflict while a worker is at any of it.
+Status skip(Transaction& t, Random& random, const Caller& caller, const Task& task, const std::string& reason);
 
 }  // namespace mayfly::cleanup_tree

@@ -165,6 +165,13 @@ Result<Mended> Doctor::mend(const Caller& caller, const Finding& finding, const 
       TRY(retry(caller, finding));
       mended.task = {finding.where};
       break;
+    case Remedy::dismiss:
+      TRY(store_.write([&](Transaction& t) -> Status {
+        TRY(t.cleanup_records().remove_orphan({finding.where}));
+        return {};
+      }));
+      mended.outcome = Mended::Outcome::mended;
+      break;
     case Remedy::none: break;
   }
   return mended;

@@ -159,8 +159,9 @@ Result<std::vector<Task>> tree_of(Transaction& t, const TaskId& id) {
   const auto root = TRY(t.tasks().get(id));
   if (kinds_in(kind_of(root.verb)).empty() && !root.parent) return t.tasks().tree(id);
   std::vector<Task> found = {root};
-  if (const auto stage = TRY(t.tasks().open_stage(id)))
-    for (auto& child : TRY(t.tasks().open_children(id, *stage, most_children))) found.push_back(std::move(child));
+  for (const auto status : {TaskStatus::failed, TaskStatus::in_progress, TaskStatus::pending})
+    for (auto& child : TRY(t.tasks().children_in(id, std::nullopt, status, most_children)))
+      if (found.size() <= most_children) found.push_back(std::move(child));
   return found;
 }
 
@@ -220,6 +221,12 @@ Result<Explanation> Explanations::of(const Caller& caller, const std::string& as
     if (!told.task) told.task = TRY(root_of(t, caller, {id}));
     if (told.task) told.steps = TRY(tree_of(t, told.task));
     told.waits_for = explain::steps(told.steps, now.now);
+    const auto pauses = TRY(t.cleanup_records().pauses());
+    const auto* pause = paused_by(pauses, caller.workspace, *kind);
+    if (pause && !told.steps.empty() && told.steps.front().phase == Phase::children)
+      told.waits_for.insert(told.waits_for.begin(),
+                            {pause->at, "deletes are paused (" + pause->scope + ") by " + pause->actor + ": " +
+                                            pause->reason});
     for (const auto& event : events) told.history.push_back(explain::tell(event));
     told.summary = summarize(told, *subject, events);
     return told;

@@ -47,8 +47,9 @@ Status check_tree(Transaction& t, const Task& root, Findings& findings) {
   };
   const auto steps = TRY(t.tasks().children(root.id));
   for (const auto& step : steps) {
-    // What goes with it is a root of its own to the one who looks: it is told of there.
-    if (!resource_level(step.verb) && (step.phase == Phase::failed || step.phase == Phase::stuck))
+    // What was cancelled is kept on purpose; what goes with it is a root of its own to the one who looks.
+    if (step.work.error_code == "cancelled" || resource_level(step.verb)) continue;
+    if (step.phase == Phase::failed || step.phase == Phase::stuck)
       told(step.phase == Phase::failed ? Trouble::task_failed : Trouble::task_stuck,
            std::string(name(step.verb)) + " after " + std::to_string(step.work.attempts) +
                " attempts: " + step.work.last_error,
@@ -173,11 +174,33 @@ Status check_table(Store& store, Scan scan, Findings& findings) {
   return {};
 }
 
+/// What was skipped is told until somebody has seen to it.
+Status check_skipped(Store& store, Findings& findings) {
+  TaskId after;
+  for (bool more = true; more;) {
+    more = TRY(store.read([&](Transaction& t) -> Result<bool> {
+      const auto orphans = TRY(t.cleanup_records().orphans(after, page_size));
+      for (const auto& orphan : orphans) {
+        findings.push_back(about(Trouble::skipped, orphan.resource,
+                                 std::string(name(orphan.verb)) + " of " + orphan.resource.text + " was skipped by " +
+                                     orphan.actor + " (" + orphan.reason +
+                                     "): what it should have removed may be there",
+                                 orphan.task.text));
+        findings.back().since = orphan.at;
+        after = orphan.task;
+      }
+      return orphans.size() == page_size;
+    }));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Findings> check_rows(Store& store) {
   Findings findings;
   TRY(check_trees(store, findings));
+  TRY(check_skipped(store, findings));
   TRY(check_table(store, [](Transaction& t, const std::string& after) { return t.sandboxes().scan(after, page_size); },
                   findings));
   TRY(check_table(store, [](Transaction& t, const std::string& after) { return t.volumes().scan(after, page_size); },

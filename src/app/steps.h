@@ -1,31 +1,24 @@
 #pragma once
 // What each cleanup step does. Every one may run twice: the driver and the blob store take absent for success.
 
-#include <functional>
-
 #include "app/archiver.h"
 #include "app/emptying.h"
+#include "app/effects.h"
 #include "app/image_catalog.h"
 #include "core/cleanup.h"
 #include "core/holder.h"
 
 namespace mayfly {
 
-/// What the transaction that records a successful effect writes besides the task itself.
-using Commit = std::function<Status(Transaction&)>;
-
-class Steps {
+class Steps final : public Effects {
  public:
   Steps(Store& store, Driver& driver, BlobStore& blobs, Archiver& archiver, Random& random,
         const Installation& installation, ImageCatalog& images, const Deletion& deletion)
       : store_(store), driver_(driver), blobs_(blobs), archiver_(archiver), random_(random),
         installation_(installation), images_(images), emptying_(store, deletion) {}
 
-  /// Carries the step out; nothing is held meanwhile.
-  Result<Commit> perform(const Task& task);
-
-  /// What a step without an effect writes: it needs no attempt of its own. Empty for all others.
-  Commit record_only(const Task& task) const;
+  Result<Commit> perform(const Task& task) override;
+  Commit record_only(const Task& task) const override;
 
  private:
   Result<Commit> perform_verb(const Task& task);

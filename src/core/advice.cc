@@ -58,6 +58,8 @@ constexpr std::array all = {
     Advice{Trouble::tree_broken, Remedy::none, "nothing: no step of it is left to run",
            "this is a fault of Mayfly: report it with the output of mayfly cleanup tree TASK", ""},
     Advice{Trouble::dangling, Remedy::none, "nothing", "delete what names it, if nobody needs it any more", ""},
+    Advice{Trouble::skipped, Remedy::dismiss, "nothing: a person took it upon themselves",
+           "see that what the step should have removed is gone", "forgets that it was skipped"},
 };
 
 }  // namespace

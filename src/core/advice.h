@@ -16,6 +16,7 @@ enum class Remedy {
   remove,           // its delete, with an archive where there is anything to archive
   remove_archive,   // the archive goes the way of all archives
   retry,            // the delete is tried again now
+  dismiss,          // somebody has seen to it: the record of it goes
 };
 
 struct Advice {

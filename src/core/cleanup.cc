@@ -2,6 +2,7 @@
 #include "core/host_words.h"
 
 #include <array>
+#include <cstdlib>
 
 namespace mayfly {
 
@@ -56,6 +57,7 @@ const VerbDescriptor& describe(Verb verb) {
   return found;
 }
 
+constexpr std::array priority_names = {"user", "quota", "retention", "orphan"};
 constexpr std::array status_names = {"pending", "in_progress", "completed", "failed"};
 constexpr std::array phase_names = {"waiting", "ready",    "backing_off", "stuck",
                                     "running", "children", "completed",   "failed"};
@@ -85,6 +87,15 @@ const std::vector<std::string_view>& verb_names() {
 }
 Act act_of(Verb verb) { return describe(verb).act; }
 Kind kind_of(Verb verb) { return describe(verb).kind; }
+std::string_view name(Priority priority) { return priority_names[static_cast<std::size_t>(priority)]; }
+Priority priority_of(std::string_view reason) {
+  if (reason == "quota") return Priority::quota;
+  if (reason == "orphan" || reason == "stray" || reason == "abandoned") return Priority::orphan;
+  constexpr std::array by_time = {"max_age", "idle", "at", "limit", "retention", "stale", "unused", "pool", "not_made"};
+  for (const std::string_view word : by_time)
+    if (reason == word) return Priority::retention;
+  return Priority::user;
+}
 std::string_view name(TaskStatus status) { return status_names[static_cast<std::size_t>(status)]; }
 std::optional<TaskStatus> parse_task_status(std::string_view text) { return parse<TaskStatus>(text, status_names); }
 std::string_view name(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
@@ -165,7 +176,34 @@ Result<Task> retried(Task task, Time now) {
   task.phase = Phase::ready;
   task.work.attempts = 0;
   task.work.next_attempt_at = now;
+  // The budget of attempts begins anew, their history goes on.
+  auto& retries = task.metadata["retries"];
+  retries = std::to_string(std::strtol(retries.c_str(), nullptr, 10) + 1);
   return task;
+}
+
+bool not_begun(Phase phase) {
+  return phase == Phase::waiting || phase == Phase::ready || phase == Phase::backing_off || phase == Phase::stuck;
+}
+
+Task cancelled(Task task, std::string_view by) {
+  task.phase = Phase::failed;
+  task.work.next_attempt_at.reset();
+  task.work.error_code = "cancelled";
+  task.work.last_error = "cancelled by " + std::string(by);
+  return task;
+}
+
+Result<Task> skipped(Task task, std::string_view by, const std::string& reason, Time now) {
+  if (task.phase != Phase::failed && !not_begun(task.phase))
+    return fail(Code::conflict,
+                "cleanup task " + task.id.text + " is " + std::string(name(task.phase)) +
+                    "; only what has not been done and what nobody is at can be skipped",
+                "task_not_skippable");
+  task.metadata["skipped_by"] = by;
+  task.metadata["skip_reason"] = reason;
+  if (!task.work.last_error.empty()) task.metadata["skipped_error"] = task.work.last_error;
+  return record(std::move(task), Status(), now, 0);
 }
 
 }  // namespace cleanup

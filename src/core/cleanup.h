@@ -43,6 +43,11 @@ enum class Lane { fast, slow };
 Lane lane_of(Verb verb);
 Lane lane_of(const Sandbox& in_transition);  // a first start that restores an archive is slow
 
+/// Why something goes, as far as the order of work is concerned: what a person waits for comes first.
+enum class Priority { user, quota, retention, orphan };
+std::string_view name(Priority priority);
+Priority priority_of(std::string_view reason);   // of a delete: "request", "quota", "max_age", "orphan", ...
+
 /// The four words of the public API, and the finer truth behind them.
 enum class TaskStatus { pending, in_progress, completed, failed };
 std::string_view name(TaskStatus status);
@@ -71,6 +76,7 @@ struct Task {
   ResourceId resource;
   ResourceId workspace;
   EventId source;                             // the event that caused the tree
+  Priority priority = Priority::user;
   std::map<std::string, std::string> metadata;
   Phase phase = Phase::waiting;
   Work work;
@@ -111,6 +117,14 @@ Task record(Task task, const Status& outcome, Time now, double jitter);
 
 /// Made ready by a person: a failed task, or one that is backing off. conflict for any other.
 Result<Task> retried(Task task, Time now);
+
+/// Nothing of it has been done and nobody is at it: it can be cancelled without a trace.
+bool not_begun(Phase phase);
+/// A step that will not be done after all, until somebody retries it: failed, "cancelled".
+Task cancelled(Task task, std::string_view by);
+/// A step that a person takes upon themselves: completed, and its metadata says by whom and why. conflict while a
+/// worker has it, or when it is done.
+Result<Task> skipped(Task task, std::string_view by, const std::string& reason, Time now);
 
 }  // namespace cleanup
 }  // namespace mayfly

@@ -14,7 +14,7 @@ std::string_view name(Trouble trouble) {
                                 "image_missing",   "stranger",       "clash",          "archive_missing",
                                 "archive_size",    "archive_damaged", "stray_object",  "quarantined",
                                 "deadline_late",   "task_failed",    "task_stuck",     "tree_broken",
-                                "dangling"};
+                                "dangling",        "skipped"};
   return names[static_cast<std::size_t>(trouble)];
 }
 

@@ -54,6 +54,7 @@ enum class Trouble {
   task_stuck,       // it tries for ever
   tree_broken,      // a delete that cannot end by itself
   dangling,         // a row that names what is not there
+  skipped,          // somebody skipped a step of a delete: what it should have removed may still be there
 };
 std::string_view name(Trouble trouble);
 

@@ -88,9 +88,33 @@ class Section {
   std::set<std::string> known_;
 };
 
+/// [cleanup], and its caps: kind_NAME and driver_NAME.
+Status read_cleanup(const toml::table& file, Config& config) {
+  Section cleanup(file, "cleanup");
+  auto& rules = config.dispatch;
+  TRY(cleanup.integer("workspace_cap", rules.caps.per_workspace, 0, 1'000'000));
+  for (const auto verb : verb_names()) {
+    const auto kind = std::string(describe(kind_of(*parse_verb(verb))).name);
+    int cap = 0;
+    TRY(cleanup.integer(("kind_" + kind).c_str(), cap, 0, 1'000'000));
+    if (cap > 0) rules.caps.kinds[kind] = cap;
+  }
+  for (const auto part : dispatch::parts) {
+    const std::string name(dispatch::name(part));
+    int cap = 0;
+    TRY(cleanup.integer(("driver_" + name).c_str(), cap, 0, 1'000'000));
+    if (cap > 0) rules.caps.parts[name] = cap;
+  }
+  TRY(cleanup.integer("blast_deletes", rules.blast.least, 0, 1'000'000));
+  TRY(cleanup.integer("blast_percent", rules.blast.percent, 1, 100));
+  TRY(cleanup.integer("keep_completed_days", config.keep_completed_days, 1, 36'500));
+  return cleanup.finish();
+}
+
 Status read_tables(const toml::table& file, Config& config) {
   const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk",  "crun",      "network",
-                                          "pool",   "tls",   "data",    "ports",     "limits", "public_url"};
+                                          "pool",   "tls",   "data",    "ports",     "limits", "public_url",
+                                          "cleanup"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
@@ -103,6 +127,7 @@ Status read_tables(const toml::table& file, Config& config) {
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
   TRY(reconcile.integer("every_seconds", config.reconcile_seconds, 1, 86'400));
   TRY(disk.integer("watermark_mb", config.disk_watermark_mb, 0, std::int64_t{1} << 40));
+  TRY(read_cleanup(file, config));
   TRY(limits.integer("requests_per_second", config.rate_limit.per_second, 0, 1'000'000));
   config.rate_limit.burst = config.rate_limit.per_second;
   TRY(limits.integer("burst", config.rate_limit.burst, 1, 1'000'000));

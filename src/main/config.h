@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/dispatch.h"
 #include "core/identity.h"
 
 namespace mayfly {
@@ -25,6 +26,8 @@ struct Config {
   int wal_autocheckpoint = 1000;                      // [store] pages
   int fast_workers = 6;                               // [workers]
   int slow_workers = 2;
+  dispatch::Rules dispatch;                           // [cleanup]
+  int keep_completed_days = 30;                       // [cleanup] trees that have completed
   int reconcile_seconds = 30;                         // [reconcile] every
   std::int64_t disk_watermark_mb = 256;               // [disk] creates are refused below so much free space
   std::map<std::string, int> pool;                    // [pool]: image = how many stand ready, started

@@ -37,6 +37,7 @@ class Transaction {
   virtual SandboxTable& sandboxes() = 0;
   virtual LifetimeTable& lifetimes() = 0;
   virtual TaskTable& tasks() = 0;
+  virtual CleanupRecordTable& cleanup_records() = 0;
   virtual EventTable& events() = 0;
   virtual ArchiveTable& archives() = 0;
   virtual VolumeTable& volumes() = 0;

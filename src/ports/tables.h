@@ -11,6 +11,7 @@
 
 #include "core/archive.h"
 #include "core/cleanup.h"
+#include "core/cleanup_record.h"
 #include "core/event.h"
 #include "core/idempotency.h"
 #include "core/identity.h"
@@ -85,6 +86,36 @@ struct OpenTasks {
   bool operator==(const OpenTasks&) const = default;
 };
 
+/// Where tasks wait for an attempt: those of one lane, workspace and kind stand in one line.
+struct TaskLine {
+  Lane lane = Lane::fast;
+  ResourceId workspace;
+  Kind kind = Kind::sandbox;
+  bool operator==(const TaskLine&) const = default;
+};
+
+/// The lowest stage of a parent that has not completed; whether one of its tasks can still do anything by itself.
+struct OpenStage {
+  int stage = 0;
+  bool moves = false;
+  bool operator==(const OpenStage&) const = default;
+};
+
+struct PhaseCount {
+  Phase phase = Phase::waiting;
+  std::int64_t count = 0;
+  Time oldest{};                             // when the first of them was made
+  bool operator==(const PhaseCount&) const = default;
+};
+
+/// Claimed tasks of one workspace and verb.
+struct ClaimedTasks {
+  ResourceId workspace;
+  Verb verb = Verb::delete_sandbox;
+  std::int64_t count = 0;
+  bool operator==(const ClaimedTasks&) const = default;
+};
+
 class TaskTable {
  public:
   virtual ~TaskTable() = default;
@@ -95,15 +126,48 @@ class TaskTable {
   virtual Result<std::vector<Task>> children(const TaskId& parent) = 0;             // by stage, id
   virtual Result<std::vector<Task>> tree(const TaskId& root) = 0;                   // by id: parents first
   virtual Result<std::vector<Task>> list(const TaskFilter& filter, const Page& page) = 0;
-  /// The lowest stage among `parent`'s children that has one not completed.
-  virtual Result<std::optional<int>> open_stage(const TaskId& parent) = 0;
-  /// `parent`'s children of that stage that have not completed: those that can still move before those that failed.
-  virtual Result<std::vector<Task>> open_children(const TaskId& parent, int stage, std::size_t limit) = 0;
-  virtual Result<std::vector<Task>> claimable(Lane lane, Time now, std::size_t limit) = 0;
-  virtual Result<std::optional<Time>> next_attempt(Lane lane) = 0;
+  /// All of these cost what is asked for, however many children have completed.
+  virtual Result<std::optional<OpenStage>> open_stage(const TaskId& parent) = 0;
+  /// Of one status that is not `completed`: of that stage, by id, or of all, the last stages first.
+  virtual Result<std::vector<Task>> children_in(const TaskId& parent, std::optional<int> stage, TaskStatus status,
+                                                std::size_t limit) = 0;
+  /// Lines of that lane in which somebody waits, due or not: by workspace, from that one on, then by the kind's name.
+  virtual Result<std::vector<TaskLine>> lines(Lane lane, const ResourceId& from, std::size_t limit) = 0;
+  /// What is due in a line, of one priority, oldest first.
+  virtual Result<std::vector<Task>> claimable(const TaskLine& line, Priority priority, Time now,
+                                              std::size_t limit) = 0;
+  virtual Result<std::optional<Time>> next_attempt(Lane lane, Time after) = 0;      // the first one past it
   virtual Status release_claims_of_others(std::int64_t epoch, Time now) = 0;
+  virtual Result<std::vector<ClaimedTasks>> claimed() = 0;                          // by workspace, verb
+  virtual Result<std::vector<PhaseCount>> by_phase(const TaskId& root) = 0;         // of a tree
+  /// Deletes of a workspace that have neither completed nor failed, of things that have bytes.
+  virtual Result<std::int64_t> open_deletes(const ResourceId& workspace) = 0;
+  /// Roots that completed before that, oldest first.
+  virtual Result<std::vector<TaskId>> completed_before(Time before, std::size_t limit) = 0;
+  /// The last of a tree by id: those below before those above.
+  virtual Result<std::vector<Task>> last_of(const TaskId& root, std::size_t limit) = 0;
+  virtual Status remove(const Task& task) = 0;
   virtual Result<std::vector<std::pair<TaskStatus, std::int64_t>>> count_by_status() = 0;  // resource-level
   virtual Result<std::vector<OpenTasks>> open_by_verb() = 0;   // by verb, status; costs what is open, not what ever was
+};
+
+/// What is kept about tasks beside them.
+class CleanupRecordTable {
+ public:
+  virtual ~CleanupRecordTable() = default;
+  /// Gives it the next number of its task, and forgets what is older than the last twenty.
+  static constexpr int attempts_kept = 20;
+  virtual Status add_attempt(const Attempt& attempt) = 0;
+  virtual Result<std::vector<Attempt>> attempts(const TaskId& task) = 0;            // by number
+  virtual Status remove_attempts(const TaskId& task) = 0;
+
+  virtual Result<std::vector<Pause>> pauses() = 0;                                  // by scope
+  virtual Status put_pause(const Pause& pause) = 0;                                 // by scope; replaces
+  virtual Result<bool> remove_pause(const std::string& scope) = 0;                  // false: there was none
+
+  virtual Status put_orphan(const Orphan& orphan) = 0;                              // by task; replaces
+  virtual Result<bool> remove_orphan(const TaskId& task) = 0;
+  virtual Result<std::vector<Orphan>> orphans(const TaskId& after, std::size_t limit) = 0;   // by task
 };
 
 struct EventFilter {
@@ -172,6 +236,8 @@ class UsageTable {
  public:
   virtual ~UsageTable() = default;
   virtual Result<WorkspaceUsage> of(const ResourceId& workspace) = 0;
+  /// How many things with bytes it has that are not gone, counted up to `limit`.
+  virtual Result<std::int64_t> things(const ResourceId& workspace, std::int64_t limit) = 0;
 };
 
 class ImageTable {

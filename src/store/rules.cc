@@ -32,7 +32,8 @@ Task released(Task task, Time now) {
 
 bool same_identity(const Task& a, const Task& b) {
   return a.id == b.id && a.root == b.root && a.parent == b.parent && a.verb == b.verb && a.stage == b.stage &&
-         a.resource == b.resource && a.workspace == b.workspace && a.source == b.source && a.created_at == b.created_at;
+         a.resource == b.resource && a.workspace == b.workspace && a.source == b.source &&
+         a.created_at == b.created_at && a.priority == b.priority;
 }
 
 Lifetime lifetime_of(const Resource& resource, Lifetime lifetime) {

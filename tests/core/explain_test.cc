@@ -90,7 +90,7 @@ TEST(Explain, TellsWhatEachStepWaitsFor) {
 }
 
 TEST(Advice, HasWordsForEveryTrouble) {
-  for (int each = 0; each <= static_cast<int>(reconcile::Trouble::dangling); ++each) {
+  for (int each = 0; each <= static_cast<int>(reconcile::Trouble::skipped); ++each) {
     const auto trouble = static_cast<reconcile::Trouble>(each);
     const auto& advice = reconcile::advise(trouble);
     EXPECT_FALSE(reconcile::name(trouble).empty());

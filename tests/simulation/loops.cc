@@ -9,7 +9,7 @@ namespace mayfly::simulation {
 namespace {
 
 constexpr Duration after_trouble = 1s;   // as in the engine, as are the periods below
-constexpr int clock_every = 5, disk_every = 2, forget_every = 10, collect_every = 60;
+constexpr int clock_every = 5, disk_every = 2, forget_every = 10, purge_every = 10, collect_every = 60;
 constexpr Duration pool_period = 10s, reconcile_period = 30s;
 // Nothing fails in peace: what has no event of its own is looked at less often, so that hours pass in few steps.
 constexpr Duration peaceful_period = std::chrono::minutes(10);
@@ -63,6 +63,7 @@ void World::keep_house() {
     if (round % clock_every == 0)
       heard("save clock", save_clock(store_, boot_id_, clock_.boottime(), clock_.now()));
     if (round % forget_every == 0) heard("forget keys", life_->idempotency.purge_once());
+    if (round % purge_every == 0) heard("purge", server.cleanup_control.purge_once(std::chrono::hours(1)));
     if (round % collect_every == 0)
       heard("collect images", server.images.collect(Caller::system("images", server.installation.workspace),
                                                     unnamed_grace, false));

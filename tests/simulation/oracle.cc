@@ -113,7 +113,13 @@ void Oracle::ending(const Sandbox& row, const Lifetime& life) {
 }
 
 void Oracle::task(const TaskId& id) {
-  const auto& row = rows_.tasks.at(id);
+  const auto found = rows_.tasks.find(id);
+  if (found == rows_.tasks.end()) {
+    // Purged: only what had completed, and that is what it stays.
+    if (phases_.at(id) != Phase::completed) report("C4: task " + id.text + " was purged before it had completed");
+    return;
+  }
+  const auto& row = found->second;
   const auto before = phases_.contains(id) ? phases_[id] : row.phase;
   phases_[id] = row.phase;
   if (row.parent) children_[row.parent].insert(id);
@@ -123,7 +129,7 @@ void Oracle::task(const TaskId& id) {
   if (row.phase == Phase::failed && row.work.last_error.empty()) report("C1: failed without a reason: " + id.text);
   if (row.phase != Phase::completed) return;
   for (const auto& child : children_[id])
-    if (rows_.tasks.at(child).phase != Phase::completed)
+    if (phases_.at(child) != Phase::completed)
       report("C4: " + id.text + " completed before its child " + child.text);
 }
 

@@ -67,7 +67,10 @@ void World::note_changes(std::span<const memory::Change> changes) {
   const auto& rows = store_.rows();
   for (const auto& [what, key] : changes) {
     trace_.note(key);
-    if (what == memory::Change::task) trace_.note(name(rows.tasks.at({key}).phase));
+    if (what == memory::Change::task) {
+      const auto task = rows.tasks.find({key});
+      trace_.note(task == rows.tasks.end() ? "purged" : name(task->second.phase));
+    }
     if (what == memory::Change::event) trace_.note(rows.events.at({key}).type);
     if (what != memory::Change::lifetime) continue;
     const auto& life = rows.lifetimes.at({key});

@@ -176,28 +176,6 @@ TEST_P(ForestTables, AHoldKeepsItsThingAndWhatThatLiesIn) {
   });
 }
 
-TEST_P(ForestTables, OfTheOpenChildrenThoseThatFailedComeLast) {
-  const auto child = [](int number, Phase phase, int stage = 1) {
-    auto task = given_task(number, Verb::delete_element, phase);
-    task.root = task.parent = task_id(1);
-    task.stage = stage;
-    return task;
-  };
-  write(store(), [&](Transaction& t) -> Status {
-    for (const auto& task : {child(2, Phase::failed), child(3, Phase::completed), child(4, Phase::children),
-                             child(5, Phase::ready), child(6, Phase::waiting, 2)})
-      TRY(t.tasks().insert(task));
-    return {};
-  });
-  read([&](Transaction& t) -> Result<int> {
-    EXPECT_EQ(numbers(TRY(t.tasks().open_children(task_id(1), 1, 9))), "5 4 2");
-    EXPECT_EQ(numbers(TRY(t.tasks().open_children(task_id(1), 1, 1))), "5");
-    EXPECT_EQ(numbers(TRY(t.tasks().open_children(task_id(1), 2, 9))), "6");
-    EXPECT_EQ(TRY(t.tasks().open_stage(task_id(1))), std::optional(1));
-    return 0;
-  });
-}
-
 TEST_P(ForestTables, ALifetimeIsPutWhetherOrNotItWasThere) {
   auto life = lifetime::begin(app_id(1), State::trashed, {}, {at(1), {}});
   write(store(), [&](Transaction& t) { return t.lifetimes().put(life); });

@@ -181,6 +181,7 @@ Task full_task(int number) {
   task.root = task_id(1);
   task.parent = task_id(2);
   task.stage = 3;
+  task.priority = Priority::retention;
   task.metadata = {{"reason", "idle"}, {"bytes", "\xff"}};
   task.work = {0, 4, at(40), "disk full", "no_space"};
   task.started_at = at(41);
@@ -245,7 +246,8 @@ std::string as_text(const Archive& a) {
 std::string as_text(const Task& t) {
   std::ostringstream out;
   line(out, "task", t.id.text + " " + t.root.text + " " + t.parent.text);
-  line(out, "what", std::string(name(t.verb)) + " " + std::to_string(t.stage) + " " + std::string(name(t.phase)));
+  line(out, "what", std::string(name(t.verb)) + " " + std::to_string(t.stage) + " " + std::string(name(t.phase)) +
+                        " " + std::string(name(t.priority)));
   line(out, "of", t.resource.text + " " + t.workspace.text + " " + t.source.text + " " + text(t.metadata));
   line(out, "work", text(t.work));
   line(out, "times", text(t.created_at) + " " + text(t.started_at) + " " + text(t.completed_at));

@@ -155,18 +155,6 @@ TEST_F(ListPlans, ADeleteLooksForHoldsWithoutWalkingThem) {
   EXPECT_EQ(explaining.plans[0].find("SCAN hold"), std::string::npos) << explaining.plans[0];
 }
 
-TEST_F(ListPlans, OpenChildrenAreFoundWithoutThoseThatHaveEnded) {
-  Explaining explaining(*database_);
-  sql::SqlTaskTable tasks(explaining);
-  must(tasks.open_stage(task_id(1)));
-  must(tasks.open_children(task_id(1), 1, 1));
-  ASSERT_EQ(explaining.plans.size(), 2u);
-  for (const auto& plan : explaining.plans) {
-    EXPECT_NE(plan.find("cleanup_task_open_children"), plan.npos) << plan;
-    EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << plan;
-  }
-}
-
 TEST_F(ListPlans, ATotalOfACommonListLooksAtNoTask) {
   query::Listing listing;
   listing.scope = workspace_id(1);

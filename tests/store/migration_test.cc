@@ -84,9 +84,26 @@ std::vector<Planned> statements_that_need_an_index() {
   const std::string tasks = "SELECT * FROM cleanup_task";
   const std::string due = " AND next_attempt_at <= 5 ORDER BY next_attempt_at, id LIMIT 5";
   return {
-      {tasks + " WHERE queue = 'fast'" + due, "cleanup_task_queue"},
+      {tasks + " WHERE queue = 'fast' AND workspace = 'w' AND kind = 'sandbox' AND priority = 2" + due,
+       "cleanup_task_dispatch"},
+      {"SELECT workspace, kind FROM cleanup_task WHERE queue = 'fast' AND (workspace, kind) > ('w', 'sandbox')"
+       " ORDER BY workspace, kind LIMIT 1",
+       "cleanup_task_dispatch (queue=? AND (workspace,kind)>(?,?))"},
+      {"SELECT next_attempt_at FROM cleanup_task WHERE queue = 'fast' AND next_attempt_at > 5 ORDER BY next_attempt_at"
+       " LIMIT 1",
+       "cleanup_task_queue (queue=? AND next_attempt_at>?)"},
+      {"SELECT workspace, verb FROM cleanup_task WHERE claim <> 0", "COVERING INDEX cleanup_task_claimed"},
+      {"SELECT stage FROM cleanup_task WHERE parent = 'p' AND parent <> '' AND status <> 'completed' AND"
+       " status_order = 3 ORDER BY stage LIMIT 1",
+       "cleanup_task_open_children (parent=? AND status_order=?)"},
+      {tasks + " WHERE parent = 'p' AND parent <> '' AND status <> 'completed' AND status_order = 0 AND stage = 4"
+               " ORDER BY id LIMIT 5",
+       "cleanup_task_open_children (parent=? AND status_order=? AND stage=?)"},
+      {"SELECT id FROM cleanup_task WHERE parent = '' AND status = 'completed' AND completed_at < 5"
+       " ORDER BY completed_at, id LIMIT 5",
+       "cleanup_task_purge"},
+      {tasks + " WHERE root = 'r' ORDER BY id DESC LIMIT 5", "cleanup_task_tree"},
       {tasks + " WHERE claim <> 0 AND claim <> 7", "cleanup_task_claimed"},
-      {tasks + " WHERE parent = 'p' AND parent <> '' ORDER BY stage, id", "cleanup_task_children"},
       {tasks + " WHERE root = 'r' ORDER BY id", "cleanup_task_tree"},
       {tasks + " WHERE 1 = 1 AND workspace = 'w' AND id < 'z' ORDER BY id DESC LIMIT 5", "cleanup_task_by_workspace"},
       {tasks + " WHERE 1 = 1 AND resource = 'r' AND id < 'z' ORDER BY id DESC LIMIT 5", "cleanup_task_by_resource"},

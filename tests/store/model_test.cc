@@ -80,14 +80,31 @@ std::string all_answers(Transaction& t) {
         all += texts(t.tasks().list({workspace_id(workspace), status, {}, steps}, {task_id(9).text, 4}));
   }
   for (const auto lane : {Lane::fast, Lane::slow}) {
-    all += texts(t.sandboxes().claimable(lane, at(10), 3)) + texts(t.tasks().claimable(lane, at(10), 3));
-    for (const auto next : {*t.sandboxes().next_attempt(lane), *t.tasks().next_attempt(lane)})
+    all += texts(t.sandboxes().claimable(lane, at(10), 3));
+    for (const auto& line : must(t.tasks().lines(lane, {}, 9)))
+      for (const auto priority : {Priority::user, Priority::retention})
+        all += line.workspace.text + texts(t.tasks().claimable(line, priority, at(10), 3));
+    for (const auto next : {*t.sandboxes().next_attempt(lane), *t.tasks().next_attempt(lane, at(5))})
       all += next ? std::to_string(microseconds(*next)) : "never ";
   }
   all += texts(t.sandboxes().scan(sandbox_id(2).text, 4)) + texts(t.lifetimes().waking(at(10), 3));
   for (int root = 1; root < 4; ++root) {
     all += texts(t.tasks().tree(task_id(root))) + texts(t.tasks().children(task_id(root)));
-    all += std::to_string((*t.tasks().open_stage(task_id(root))).value_or(-1)) + " ";
+    const auto open = must(t.tasks().open_stage(task_id(root)));
+    all += open ? std::to_string(open->stage) + (open->moves ? " moves " : " stands ") : "none ";
+    for (const auto status : {TaskStatus::pending, TaskStatus::in_progress, TaskStatus::failed}) {
+      all += texts(t.tasks().children_in(task_id(root), std::nullopt, status, 3));
+      all += texts(t.tasks().children_in(task_id(root), 1, status, 3));
+    }
+    for (const auto& [phase, count, oldest] : must(t.tasks().by_phase(task_id(root))))
+      all += std::string(name(phase)) + std::to_string(count) + " " + std::to_string(microseconds(oldest)) + " ";
+    all += texts(t.tasks().last_of(task_id(root), 2));
+  }
+  for (const auto& [workspace, verb, count] : must(t.tasks().claimed()))
+    all += workspace.text + std::string(name(verb)) + std::to_string(count) + " ";
+  for (int workspace = 1; workspace < 3; ++workspace) {
+    all += std::to_string(must(t.tasks().open_deletes(workspace_id(workspace)))) + " of ";
+    all += std::to_string(must(t.usage().things(workspace_id(workspace), 1'000))) + " ";
   }
   for (const auto& [state, count] : must(t.sandboxes().count_by_state()))
     all += std::string(name(state)) + std::to_string(count);

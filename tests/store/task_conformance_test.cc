@@ -21,8 +21,19 @@ class TaskTables : public BothStores {
   std::string listed(const TaskFilter& filter, const Page& page = {}) {
     return numbers(read([&](Transaction& t) { return t.tasks().list(filter, page); }));
   }
+  /// Of the line of sandboxes of workspace 1, what nobody hurries for.
   std::string claimable(Lane lane, int second, std::size_t limit = 10) {
-    return numbers(read([&](Transaction& t) { return t.tasks().claimable(lane, at(second), limit); }));
+    return numbers(read([&](Transaction& t) {
+      return t.tasks().claimable({lane, workspace_id(1), Kind::sandbox}, Priority::user, at(second), limit);
+    }));
+  }
+  /// "1 sandbox, 2 archive": workspaces by number.
+  std::string lines(Lane lane, const ResourceId& from = {}, std::size_t limit = 10) {
+    std::string text;
+    for (const auto& line : read([&](Transaction& t) { return t.tasks().lines(lane, from, limit); }))
+      text += (text.empty() ? "" : ", ") + std::to_string(std::stoi(line.workspace.text.substr(30))) + " " +
+              std::string(describe(line.kind).name);
+    return text;
   }
 };
 FOR_BOTH_STORES(TaskTables);
@@ -76,15 +87,105 @@ TEST_P(TaskTables, OpenOneStageAfterTheOther) {
     write(store(), [&](Transaction& t) { return t.tasks().update(task); });
   };
 
-  EXPECT_EQ(open(), 1);
+  EXPECT_EQ(open(), (OpenStage{1, true}));
   end(2, Phase::completed);
-  EXPECT_EQ(open(), 1);
+  EXPECT_EQ(open(), (OpenStage{1, true}));
+  end(3, Phase::running);
+  EXPECT_EQ(open(), (OpenStage{1, true}));
   end(3, Phase::failed);
-  EXPECT_EQ(open(), 1);
+  EXPECT_EQ(open(), (OpenStage{1, false})) << "what comes after it does not count";
   end(3, Phase::completed);
-  EXPECT_EQ(open(), 3);
+  EXPECT_EQ(open(), (OpenStage{3, true}));
   end(4, Phase::completed);
   EXPECT_EQ(open(), std::nullopt);
+}
+
+TEST_P(TaskTables, GiveChildrenByStageAndStatus) {
+  given(given_task(1, Verb::delete_sandbox, Phase::children));
+  given(child(2, 1, 2, Phase::waiting));
+  given(child(3, 1, 1, Phase::ready));
+  given(child(4, 1, 1, Phase::running));
+  given(child(5, 1, 1, Phase::stuck));
+  given(child(6, 1, 1, Phase::completed));
+  given(child(7, 1, 1, Phase::failed));
+  const auto in = [&](std::optional<int> stage, TaskStatus status, std::size_t limit = 10) {
+    return numbers(read([&](Transaction& t) { return t.tasks().children_in(task_id(1), stage, status, limit); }));
+  };
+
+  EXPECT_EQ(in(1, TaskStatus::pending), "3 5");
+  EXPECT_EQ(in(1, TaskStatus::pending, 1), "3");
+  EXPECT_EQ(in(2, TaskStatus::pending), "2");
+  EXPECT_EQ(in(std::nullopt, TaskStatus::pending), "2 3 5") << "the last stages first";
+  EXPECT_EQ(in(1, TaskStatus::in_progress), "4");
+  EXPECT_EQ(in(std::nullopt, TaskStatus::failed), "7");
+  EXPECT_EQ(numbers(read([](Transaction& t) { return t.tasks().last_of(task_id(1), 3); })), "7 6 5");
+  const auto phases = read([](Transaction& t) { return t.tasks().by_phase(task_id(1)); });
+  ASSERT_EQ(phases.size(), 7u);
+  EXPECT_EQ(phases.front(), (PhaseCount{Phase::waiting, 1, given_task(2).created_at}));
+}
+
+TEST_P(TaskTables, ShowTheLinesInWhichTasksWait) {
+  const auto waits = [&](int number, int workspace, Verb verb, int second) {
+    auto task = given_task(number, verb, Phase::ready);
+    task.workspace = workspace_id(workspace);
+    task.work.next_attempt_at = at(second);
+    given(task);
+  };
+  waits(1, 2, Verb::stop_sandbox, 10);
+  waits(2, 1, Verb::destroy_volume, 90);
+  waits(3, 1, Verb::stop_sandbox, 10);
+  waits(4, 1, Verb::destroy_sandbox, 10);
+  waits(5, 3, Verb::archive_sandbox, 10);
+  auto last = given_task(6, Verb::stop_sandbox, Phase::ready);
+  last.priority = Priority::orphan;
+  last.work.next_attempt_at = at(1);
+  given(last);
+
+  EXPECT_EQ(lines(Lane::fast), "1 sandbox, 1 volume, 2 sandbox");
+  EXPECT_EQ(lines(Lane::fast, workspace_id(2)), "2 sandbox");
+  EXPECT_EQ(lines(Lane::fast, {}, 2), "1 sandbox, 1 volume");
+  EXPECT_EQ(lines(Lane::slow), "3 sandbox");
+  EXPECT_EQ(claimable(Lane::fast, 30), "3 4") << "that of an orphan is asked for by itself";
+  const TaskLine line{Lane::fast, workspace_id(1), Kind::sandbox};
+  EXPECT_EQ(numbers(read([&](Transaction& t) { return t.tasks().claimable(line, Priority::orphan, at(30), 9); })), "6");
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().next_attempt(Lane::fast, at(10)); }), at(90));
+}
+
+TEST_P(TaskTables, CountWhatIsClaimedAndWhatIsBeingDeleted) {
+  auto claimed = given_task(1, Verb::stop_sandbox, Phase::running);
+  claimed.work.claim = 7;
+  given(claimed);
+  given(given_task(2, Verb::delete_sandbox, Phase::children));
+  given(given_task(3, Verb::delete_volume, Phase::ready));
+  given(given_task(4, Verb::delete_archive, Phase::children));
+  given(given_task(5, Verb::delete_sandbox, Phase::failed));
+
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().claimed(); }),
+            (std::vector<ClaimedTasks>{{workspace_id(1), Verb::stop_sandbox, 1}}));
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().open_deletes(workspace_id(1)); }), 2);
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().open_deletes(workspace_id(2)); }), 0);
+}
+
+TEST_P(TaskTables, ForgetTreesThatCompletedLongAgo) {
+  for (const int number : {1, 2, 3}) {
+    auto root = given_task(number, Verb::delete_sandbox, number == 3 ? Phase::failed : Phase::completed);
+    root.completed_at = at(40 - 10 * number);
+    given(root);
+  }
+  const auto old = [&](int second) {
+    std::string text;
+    for (const auto& id : read([&](Transaction& t) { return t.tasks().completed_before(at(second), 9); }))
+      text += std::to_string(std::stoi(id.text.substr(30))) + " ";
+    return text;
+  };
+
+  EXPECT_EQ(old(100), "2 1 ");
+  EXPECT_EQ(old(30), "2 ");
+  write(store(), [](Transaction& t) { return t.tasks().remove(given_task(2, Verb::delete_sandbox)); });
+
+  EXPECT_EQ(old(100), "1 ");
+  const std::vector<std::pair<TaskStatus, std::int64_t>> left = {{TaskStatus::completed, 1}, {TaskStatus::failed, 1}};
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().count_by_status(); }), left);
 }
 
 TEST_P(TaskTables, OfferWhatIsDueAndUnclaimedByLane) {
@@ -105,7 +206,9 @@ TEST_P(TaskTables, OfferWhatIsDueAndUnclaimedByLane) {
   waits(9, Phase::ready, std::nullopt);
   waits(10, Phase::ready, 10, 7);
   waits(11, Phase::ready, 15, 0, Verb::archive_sandbox);
-  const auto next = [&](Lane lane) { return read([&](Transaction& t) { return t.tasks().next_attempt(lane); }); };
+  const auto next = [&](Lane lane) {
+    return read([&](Transaction& t) { return t.tasks().next_attempt(lane, at(1)); });
+  };
 
   EXPECT_EQ(claimable(Lane::fast, 30), "3 4 2");
   EXPECT_EQ(claimable(Lane::fast, 30, 1), "3");
@@ -119,16 +222,18 @@ TEST_P(TaskTables, OfferATaskNoLongerOnceItIsClaimedInTheSameTransaction) {
   given(given_task(1));
 
   write(store(), [](Transaction& t) -> Status {
-    auto due = TRY(t.tasks().claimable(Lane::fast, at(30), 10));
+    const TaskLine line{Lane::fast, workspace_id(1), Kind::sandbox};
+    auto due = TRY(t.tasks().claimable(line, Priority::user, at(30), 10));
     EXPECT_EQ(numbers(due), "1");
     due[0].work.claim = 7;
     due[0].phase = Phase::running;
     TRY(t.tasks().update(due[0]));
-    EXPECT_EQ(numbers(TRY(t.tasks().claimable(Lane::fast, at(30), 10))), "");
+    EXPECT_EQ(numbers(TRY(t.tasks().claimable(line, Priority::user, at(30), 10))), "");
     return {};
   });
 
-  EXPECT_EQ(read([](Transaction& t) { return t.tasks().next_attempt(Lane::fast); }), std::nullopt);
+  EXPECT_EQ(read([](Transaction& t) { return t.tasks().next_attempt(Lane::fast, at(1)); }),
+            std::nullopt);
 }
 
 TEST_P(TaskTables, ReleaseTheClaimsOfTheDeadAndKeepTheirOwn) {

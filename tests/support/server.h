@@ -4,6 +4,7 @@
 
 #include "app/access.h"
 #include "app/archives.h"
+#include "app/cleanup_control.h"
 #include "app/cleanups.h"
 #include "app/deadlines.h"
 #include "app/disk_watch.h"
@@ -29,6 +30,7 @@ struct Outside {
   Random& random;
   const Clock& clock;
   std::function<void(std::function<void()>)> elsewhere = [](const std::function<void()>& work) { work(); };
+  dispatch::Rules rules = {};
 };
 
 /// Makes databases that are nothing but volumes: what is in them is the host's matter.
@@ -54,11 +56,13 @@ struct Server {
         images(o.store, o.images, deletion, o.random, installation),
         steps(o.store, o.driver, o.blobs, archiver, o.random, installation, images, deletion),
         transitions(o.store, o.driver, o.blobs, o.random, installation),
-        worker(o.store, steps, transitions, locks, o.random, installation),
+        dispatcher(o.rules, o.random),
+        worker(o.store, steps, transitions, dispatcher, locks, o.random, o.clock, installation),
         deadlines(o.store, activity, deletion, o.random, o.clock, installation),
         reconciler(o.store, o.driver, o.blobs, o.images, deletion, locks, o.random, installation),
         archives(o.store, o.blobs, o.reader, deletion, o.random, installation),
         cleanups(o.store, waiting, o.random, o.clock),
+        cleanup_control(o.store, dispatcher, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         databases(o.driver),
         volumes(o.store, o.driver, o.blobs, deletion, o.random, installation, databases),
@@ -87,11 +91,13 @@ struct Server {
   ImageCatalog images;
   Steps steps;
   Transitions transitions;
+  Dispatcher dispatcher;
   Worker worker;
   Deadlines deadlines;
   Reconciler reconciler;
   Archives archives;
   Cleanups cleanups;
+  CleanupControl cleanup_control;
   StaleSweep stale;
   PlainDatabases databases;
   Volumes volumes;

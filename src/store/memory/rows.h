@@ -18,6 +18,9 @@ struct Rows {
   std::map<ResourceId, Volume> volumes;         // the same
   std::map<ResourceId, Lifetime> lifetimes;
   std::map<TaskId, Task> tasks;
+  std::map<std::pair<TaskId, int>, Attempt> attempts;
+  std::map<std::string, Pause> pauses;          // by scope
+  std::map<TaskId, Orphan> orphans;
   std::map<EventId, Event> events;
   std::map<LayerRef, DeletePermit> permits;
   std::map<std::string, ImageRecord> images;    // by name

@@ -13,14 +13,16 @@ namespace mayfly::memory {
 class MemoryTransaction : public Transaction {
  public:
   MemoryTransaction(Draft& draft, Moment moment)
-      : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
-        images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft),
-        lists_(draft), resources_(draft), records_(draft), trash_(draft), holds_(draft) {}
+      : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), cleanup_records_(draft),
+        events_(draft), archives_(draft), images_(draft), identities_(draft), settings_(draft),
+        idempotency_(draft), volumes_(draft), usage_(draft), lists_(draft), resources_(draft), records_(draft),
+        trash_(draft), holds_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
   LifetimeTable& lifetimes() override { return lifetimes_; }
   TaskTable& tasks() override { return tasks_; }
+  CleanupRecordTable& cleanup_records() override { return cleanup_records_; }
   EventTable& events() override { return events_; }
   ArchiveTable& archives() override { return archives_; }
   ImageTable& images() override { return images_; }
@@ -40,6 +42,7 @@ class MemoryTransaction : public Transaction {
   MemorySandboxTable sandboxes_;
   MemoryLifetimeTable lifetimes_;
   MemoryTaskTable tasks_;
+  MemoryCleanupRecordTable cleanup_records_;
   MemoryEventTable events_;
   MemoryArchiveTable archives_;
   MemoryImageTable images_;

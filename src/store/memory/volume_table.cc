@@ -123,4 +123,11 @@ Result<WorkspaceUsage> MemoryUsageTable::of(const ResourceId& workspace) {
   return usage;
 }
 
+Result<std::int64_t> MemoryUsageTable::things(const ResourceId& workspace, std::int64_t) {
+  std::int64_t things = 0;
+  for (const auto& [id, row] : draft_.rows().sandboxes) things += lives_in(workspace, row.resource);
+  for (const auto& [id, row] : draft_.rows().volumes) things += lives_in(workspace, row.resource);
+  return things;
+}
+
 }  // namespace mayfly::memory

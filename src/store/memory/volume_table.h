@@ -29,6 +29,7 @@ class MemoryUsageTable : public UsageTable {
  public:
   explicit MemoryUsageTable(Draft& draft) : draft_(draft) {}
   Result<WorkspaceUsage> of(const ResourceId& workspace) override;
+  Result<std::int64_t> things(const ResourceId& workspace, std::int64_t limit) override;
 
  private:
   Draft& draft_;

@@ -38,6 +38,9 @@ constexpr Migration known[] = {
     {11,
 #include "store/sql/migrations/0011_forest.sql"
     },
+    {14,
+#include "store/sql/migrations/0014_dispatch.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -2,6 +2,7 @@
 
 #include "ports/store.h"
 #include "store/sql/archive_table.h"
+#include "store/sql/cleanup_record_table.h"
 #include "store/sql/event_table.h"
 #include "store/sql/forest_tables.h"
 #include "store/sql/idempotency_table.h"
@@ -20,10 +21,10 @@ namespace mayfly::sql {
 class SqlTransaction : public Transaction {
  public:
   explicit SqlTransaction(Database& database)
-      : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
-        images_(database), identities_(database), settings_(database), idempotency_(database),
-        volumes_(database), usage_(database), lists_(database), resources_(database), records_(database),
-        trash_(database), holds_(database) {}
+      : sandboxes_(database), lifetimes_(database), tasks_(database), cleanup_records_(database),
+        events_(database), archives_(database), images_(database), identities_(database), settings_(database),
+        idempotency_(database), volumes_(database), usage_(database), lists_(database), resources_(database),
+        records_(database), trash_(database), holds_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -35,6 +36,7 @@ class SqlTransaction : public Transaction {
   SandboxTable& sandboxes() override { return sandboxes_; }
   LifetimeTable& lifetimes() override { return lifetimes_; }
   TaskTable& tasks() override { return tasks_; }
+  CleanupRecordTable& cleanup_records() override { return cleanup_records_; }
   EventTable& events() override { return events_; }
   ArchiveTable& archives() override { return archives_; }
   ImageTable& images() override { return images_; }
@@ -54,6 +56,7 @@ class SqlTransaction : public Transaction {
   SqlSandboxTable sandboxes_;
   SqlLifetimeTable lifetimes_;
   SqlTaskTable tasks_;
+  SqlCleanupRecordTable cleanup_records_;
   SqlEventTable events_;
   SqlArchiveTable archives_;
   SqlImageTable images_;

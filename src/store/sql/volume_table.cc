@@ -193,4 +193,20 @@ Result<WorkspaceUsage> SqlUsageTable::of(const ResourceId& workspace) {
   return usage;
 }
 
+Result<std::int64_t> SqlUsageTable::things(const ResourceId& workspace, std::int64_t limit) {
+  std::int64_t things = 0;
+  for (const std::string_view kind : {"sandbox", "volume"})
+    things += TRY(database_.first(R"(
+      SELECT COUNT(*)
+      FROM (SELECT 1
+            FROM resource
+            WHERE workspace = $1
+            AND kind = $2
+            AND gone = 0
+            LIMIT $3) AS some)",
+                                  {workspace, kind, limit}, [](Row& row) { return row.integer(); }))
+                  .value_or(0);
+  return things;
+}
+
 }  // namespace mayfly::sql

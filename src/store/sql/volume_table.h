@@ -28,6 +28,7 @@ class SqlUsageTable : public UsageTable {
  public:
   explicit SqlUsageTable(Database& database) : database_(database) {}
   Result<WorkspaceUsage> of(const ResourceId& workspace) override;
+  Result<std::int64_t> things(const ResourceId& workspace, std::int64_t limit) override;
 
  private:
   Database& database_;

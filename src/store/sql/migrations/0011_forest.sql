@@ -47,8 +47,4 @@ CREATE INDEX hold_standing_by_workspace ON hold (workspace, id) WHERE ended_at I
 ALTER TABLE event ADD COLUMN parent TEXT NOT NULL DEFAULT '';
 ALTER TABLE event ADD COLUMN app_user TEXT NOT NULL DEFAULT '';
 CREATE INDEX event_by_parent ON event (parent, id) WHERE parent <> '';
-
--- A parent may have 100,000 children, and looks at each end of one whether others can still move.
-CREATE INDEX cleanup_task_open_children ON cleanup_task (parent, stage, status_order, id)
-  WHERE parent <> '' AND status <> 'completed';
 )sql"
