@@ -182,6 +182,25 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, ImageConten
   return root;
 }
 
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Runtime runtime,
+                               const DeleteRequest& request) const {
+  CHECK(runtime.resource.state != State::gone);
+  if (runtime.resource.state == State::deleting) return TaskId{runtime.cleanup_task};
+  std::map<std::string, std::string> metadata = {{"name", runtime.resource.name}, {"reason", request.reason}};
+  if (runtime.sandbox) {
+    const auto sandbox = TRY(t.sandboxes().get(runtime.sandbox));
+    if (sandbox.resource.state != State::gone)
+      metadata["sandbox_task"] = TRY(begin(t, caller, sandbox, {request.policy, "runtime_deleted"})).text;
+  }
+  const auto event =
+      TRY(audit(t, random_, caller, "runtime.delete_accepted", runtime.resource, {{"reason", request.reason}}));
+  const auto root = TRY(cleanup_tree::plant(t, random_, runtime.resource, request.policy, event, std::move(metadata)));
+  mark_deleting(runtime.resource, t.now());
+  runtime.cleanup_task = root.text;
+  TRY(t.runtimes().update(runtime));
+  return root;
+}
+
 Status Deletion::mint_waiver(Transaction& t, const Holder& holder, const EventId& event) const {
   return t.archives().put_permit(
       DeletePermit::from_waiver(layer_of(holder, installation_), holder.resource.generation, event));

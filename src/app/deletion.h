@@ -28,6 +28,8 @@ class Deletion {
   /// conflict "volume_mounted" while a sandbox that is not gone mounts it.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
+  /// Its newest sandbox goes with it, by a tree of its own, which the runtime's waits for.
+  Result<TaskId> begin(Transaction& t, const Caller& caller, Runtime runtime, const DeleteRequest& request) const;
 
   /// The files it was made of are about to be destroyed because it is there: until they are, it stays.
   Result<bool> rests_on(Transaction& t, const Archive& archive) const;

@@ -36,6 +36,7 @@ Resource subject_of(Transaction& t, const Finding& finding, const Installation& 
     case Kind::volume: take(t.volumes().get(finding.id)); break;
     case Kind::archive: take(t.archives().get(finding.id)); break;
     case Kind::image: take(t.images().content(finding.id)); break;
+    case Kind::runtime: take(t.runtimes().get(finding.id)); break;
     case Kind::organization: case Kind::workspace: subject.id = installation.workspace; break;
   }
   return subject;

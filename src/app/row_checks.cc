@@ -39,6 +39,7 @@ Result<std::optional<State>> state_of(Transaction& t, const ResourceId& id) {
     case Kind::volume: return state(t.volumes().get(id));
     case Kind::archive: return state(t.archives().get(id));
     case Kind::image: return state(t.images().content(id));
+    case Kind::runtime: return state(t.runtimes().get(id));
     case Kind::organization: case Kind::workspace: break;
   }
   return std::optional<State>();

@@ -38,6 +38,8 @@ class Steps {
   Result<Commit> destroy_archive(const Archive& archive);
   Commit forget_archive(const ResourceId& id) const;
   Result<Commit> image_step(const Task& task);
+  Result<Commit> confirm_runtime(const ResourceId& id);
+  Commit forget_runtime(const ResourceId& id) const;
 
   Store& store_;
   Driver& driver_;

@@ -33,6 +33,9 @@ constexpr std::array verbs = {
     VerbDescriptor{Verb::destroy_image, "destroy_image", Kind::image, Act::destroy},
     VerbDescriptor{Verb::confirm_image, "confirm_image", Kind::image, Act::confirm},
     VerbDescriptor{Verb::forget_image, "forget_image", Kind::image, Act::forget},
+    VerbDescriptor{Verb::delete_runtime, "delete_runtime", Kind::runtime, Act::whole},
+    VerbDescriptor{Verb::confirm_runtime, "confirm_runtime", Kind::runtime, Act::confirm},
+    VerbDescriptor{Verb::forget_runtime, "forget_runtime", Kind::runtime, Act::forget},
 };
 
 const VerbDescriptor& describe(Verb verb) {

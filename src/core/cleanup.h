@@ -19,6 +19,7 @@ enum class Verb {
   delete_archive, destroy_archive, forget_archive,
   delete_volume, archive_volume, destroy_volume, confirm_volume, forget_volume,
   delete_image, destroy_image, confirm_image, forget_image,
+  delete_runtime, confirm_runtime, forget_runtime,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);

@@ -15,6 +15,7 @@ constexpr std::array kinds = {
     KindDescriptor{Kind::archive, "archive", "arc_", true, false},
     KindDescriptor{Kind::volume, "volume", "vol_", true, true},
     KindDescriptor{Kind::image, "image", "img_", false, false},
+    KindDescriptor{Kind::runtime, "runtime", "rtm_", false, false},
 };
 
 constexpr std::array state_names = {"active",  "writing",  "requested", "starting", "running", "pausing", "paused",

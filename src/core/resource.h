@@ -11,7 +11,7 @@
 
 namespace mayfly {
 
-enum class Kind { organization, workspace, sandbox, archive, volume, image };
+enum class Kind { organization, workspace, sandbox, archive, volume, image, runtime };
 
 /// What every part that handles any kind reads about one: written once, here.
 struct KindDescriptor {
@@ -27,7 +27,7 @@ std::optional<Kind> kind_of_id(std::string_view id);
 
 /// Every state of every kind. Which moves are legal: core/lifecycle.h.
 enum class State {
-  active,      // workspace, verified archive, volume: there, and nothing runs
+  active,      // workspace, verified archive, volume, runtime: there, and nothing runs
   writing,     // archive, volume: its bytes are being written
   requested, starting, running, pausing, paused, resuming, stopping, stopped, failed,  // sandbox
   deleting, gone,

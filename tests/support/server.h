@@ -9,6 +9,7 @@
 #include "app/disk_watch.h"
 #include "app/image_catalog.h"
 #include "app/reconciler.h"
+#include "app/runtimes.h"
 #include "app/stale_sweep.h"
 #include "app/worker.h"
 #include "app/volumes.h"
@@ -45,6 +46,8 @@ struct Server {
         cleanups(o.store, waiting, o.random, o.clock),
         stale(o.store, o.driver, activity, deletion, o.clock, installation),
         volumes(o.store, o.driver, o.blobs, deletion, o.random, installation),
+        runtimes(o.store, sandboxes, deletion, o.random, o.clock, installation,
+                 [](std::string_view text) { return "digest of " + std::string(text); }, {}),
         disk_watch(o.store, o.driver, o.random, installation, [this](const ResourceId& id) {
           const auto found = naps.find(id);
           return found == naps.end() ? std::nullopt : std::optional(found->second);
@@ -72,6 +75,7 @@ struct Server {
   Cleanups cleanups;
   StaleSweep stale;
   Volumes volumes;
+  Runtimes runtimes;
   std::map<ResourceId, Time> naps;   // who sleeps, and since when
   DiskWatch disk_watch;
 };

@@ -4,6 +4,7 @@
 #include "store/memory/list_table.h"
 #include "store/memory/record_tables.h"
 #include "store/memory/resource_tables.h"
+#include "store/memory/runtime_table.h"
 #include "store/memory/volume_table.h"
 
 namespace mayfly::memory {
@@ -14,7 +15,7 @@ class MemoryTransaction : public Transaction {
   MemoryTransaction(Draft& draft, Moment moment)
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), events_(draft), archives_(draft),
         images_(draft), identities_(draft), settings_(draft), idempotency_(draft), volumes_(draft), usage_(draft),
-        lists_(draft) {}
+        lists_(draft), runtimes_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -29,6 +30,7 @@ class MemoryTransaction : public Transaction {
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
   ListTable& lists() override { return lists_; }
+  RuntimeTable& runtimes() override { return runtimes_; }
 
  private:
   Moment moment_;
@@ -44,6 +46,7 @@ class MemoryTransaction : public Transaction {
   MemoryVolumeTable volumes_;
   MemoryUsageTable usage_;
   MemoryListTable lists_;
+  MemoryRuntimeTable runtimes_;
 };
 
 }  // namespace mayfly::memory

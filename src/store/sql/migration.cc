@@ -35,6 +35,9 @@ constexpr Migration known[] = {
     {10,
 #include "store/sql/migrations/0010_lists.sql"
     },
+    {17,
+#include "store/sql/migrations/0017_runtimes.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -8,6 +8,7 @@
 #include "store/sql/image_table.h"
 #include "store/sql/lifetime_table.h"
 #include "store/sql/list_table.h"
+#include "store/sql/runtime_table.h"
 #include "store/sql/sandbox_table.h"
 #include "store/sql/setting_table.h"
 #include "store/sql/task_table.h"
@@ -21,7 +22,7 @@ class SqlTransaction : public Transaction {
   explicit SqlTransaction(Database& database)
       : sandboxes_(database), lifetimes_(database), tasks_(database), events_(database), archives_(database),
         images_(database), identities_(database), settings_(database), idempotency_(database),
-        volumes_(database), usage_(database), lists_(database) {}
+        volumes_(database), usage_(database), lists_(database), runtimes_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -42,6 +43,7 @@ class SqlTransaction : public Transaction {
   VolumeTable& volumes() override { return volumes_; }
   UsageTable& usage() override { return usage_; }
   ListTable& lists() override { return lists_; }
+  RuntimeTable& runtimes() override { return runtimes_; }
 
  private:
   Moment moment_;
@@ -57,6 +59,7 @@ class SqlTransaction : public Transaction {
   SqlVolumeTable volumes_;
   SqlUsageTable usage_;
   SqlListTable lists_;
+  SqlRuntimeTable runtimes_;
 };
 
 }  // namespace mayfly::sql
