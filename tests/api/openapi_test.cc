@@ -38,6 +38,8 @@ Services services_of_nobody() {
           .doctor = nobody<Doctor>(),
           .explanations = nobody<Explanations>(),
           .lists = nobody<Lists>(),
+          .runtimes = nobody<Runtimes>(),
+          .tokens = nobody<DataTokens>(),
           .ready = {},
           .metrics = {},
           .openapi = {},
