@@ -6,6 +6,7 @@
 #include "app/access.h"
 #include "app/archives.h"
 #include "app/cleanups.h"
+#include "app/data_tokens.h"
 #include "app/doctor.h"
 #include "app/execution.h"
 #include "app/explanations.h"
@@ -18,6 +19,7 @@
 #include "app/lists.h"
 #include "app/path_restore.h"
 #include "app/people.h"
+#include "app/runtimes.h"
 #include "app/sandboxes.h"
 #include "app/stale_sweep.h"
 #include "app/standby.h"
@@ -33,6 +35,7 @@ struct Front {
   std::string data_url = {};                      // of the listener that ports have to themselves, if they have one
   bool https = false;
   std::chrono::milliseconds port_idle{600'000};   // a connection to a port without a byte either way
+  std::map<std::string, std::string> minimum_clients = {};   // programs by name, and the least version of each
 };
 
 /// All that a dialect may call.
@@ -58,6 +61,8 @@ struct Services {
   Forest& forest;
   Trash& trash;
   Holds& holds;
+  Runtimes& runtimes;
+  const DataTokens& tokens;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text
   std::string openapi;                                      // the document, as JSON

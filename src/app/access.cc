@@ -63,6 +63,23 @@ Result<Access::Known> Access::look_up(const Question& question) {
   });
 }
 
+Result<ResourceId> Access::organization(const std::string& id_or_slug) {
+  {
+    std::lock_guard guard(mutex_);
+    if (const auto known = organizations_.find(id_or_slug); known != organizations_.end()) return known->second;
+  }
+  return store_.read([&](Transaction& t) -> Result<ResourceId> {
+    // There is one so far, and it may be called by its id too.
+    const auto found = TRY(t.identities().find_organization("default"));
+    if (!found || (id_or_slug != found->name && id_or_slug != found->id.text))
+      return fail(Code::not_found, "no organization \"" + id_or_slug.substr(0, 80) + "\" for this key",
+                  "organization_not_found");
+    std::lock_guard guard(mutex_);
+    organizations_[id_or_slug] = found->id;
+    return found->id;
+  });
+}
+
 void Access::forget() {
   std::lock_guard guard(mutex_);
   ++version_;

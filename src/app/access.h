@@ -38,6 +38,9 @@ class Access {
     return done;
   }
 
+  /// The organization of that id or slug. not_found, organization_not_found.
+  Result<ResourceId> organization(const std::string& id_or_slug);
+
   std::string hash_of(std::string_view secret) const { return hash_(secret); }
 
   /// Writes down when keys were last used: each at most once a minute, all of them when the server stops.
@@ -71,6 +74,7 @@ class Access {
   std::uint64_t version_ = 0;            // of what the store says about keys and people, as far as we know
   std::map<Question, Known> known_;      // as of that version
   std::map<KeyId, Use> uses_;
+  std::map<std::string, ResourceId> organizations_;   // that there are; they never change
 };
 
 }  // namespace mayfly

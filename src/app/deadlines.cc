@@ -153,6 +153,8 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
   if (!life) return std::optional<Duration>();
   const auto due = lifetime::expired(*life, t.moment(), installation_.down);
   if (!due) {
+    // Moving wake_at on in the same commit is what makes each warning one event.
+    if (const auto lead = lifetime::warning(*life, t.moment(), installation_.down)) TRY(warn(t, *life, *lead));
     life->wake_at.reset();
     lifetime::settle(*life, t.moment(), installation_.down);
     TRY(t.lifetimes().update(*life));
@@ -176,6 +178,15 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
                         {.policy = {.archive = resource.kind == Kind::archive}, .reason = "retention"}));
   }
   return std::optional(t.now() - due->at);
+}
+
+Status Deadlines::warn(Transaction& t, const Lifetime& life, Duration lead) {
+  if (kind_of_id(life.id.text) != Kind::sandbox) return {};
+  const auto sandbox = TRY(t.sandboxes().get(life.id));
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(lead).count();
+  TRY(audit(t, random_, Caller::system("deadline", sandbox.resource.workspace), "sandbox.expiring", sandbox.resource,
+            {{"seconds_left", std::to_string(whole)}, {"expires_at", format(life.wake_at.value() + lead)}}));
+  return {};
 }
 
 /// One that somebody has mounted is in use after all: it waits for that.

@@ -47,6 +47,7 @@ class Deadlines {
   Status follow_wall_clock();
   Status fire(const std::vector<ResourceId>& ids);
   Result<std::optional<Duration>> decide(Transaction& t, const ResourceId& id);
+  Status warn(Transaction& t, const Lifetime& life, Duration lead);
   Status end_volume(Transaction& t, Volume volume);
   Status act(Transaction& t, Sandbox sandbox, const Due& due);
 

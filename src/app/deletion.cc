@@ -93,7 +93,8 @@ std::map<std::string, std::string> story(const DeleteRequest& request) {
 Status Deletion::settle_policy(Transaction& t, const Holder& holder, DeleteRequest& request) const {
   const auto workspace = TRY(t.identities().find_workspace(holder.resource.workspace.text));
   // What goes with its workspace has nowhere to be kept.
-  if (workspace && workspace->always_archive && !request.branch) request.policy.archive = true;
+  const bool stays = workspace && workspace->resource.state != State::deleting;
+  if (stays && workspace->always_archive) request.policy.archive = true;
   if (holder.resource.state == State::gone)
     return fail(Code::not_found,
                 std::string(describe(holder.resource.kind).name) + " " + holder.resource.id.text + " is gone");
@@ -163,6 +164,7 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, const Resou
     case Kind::volume: case Kind::database: return begin(t, caller, TRY(t.volumes().get(id)), request);
     case Kind::archive: return begin(t, caller, TRY(t.archives().get(id)), request);
     case Kind::app: case Kind::element: return begin(t, caller, TRY(t.records().get(id)), request);
+    case Kind::runtime: return begin(t, caller, TRY(t.runtimes().get(id)), request);
     case Kind::workspace:
       if (auto row = TRY(t.identities().find_workspace(id.text))) return begin(t, caller, std::move(*row), request);
       break;
@@ -248,6 +250,26 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, ImageConten
                                             {{"name", content.digest}, {"reason", request.reason}}));
   mark_deleting(content.resource, t.now());
   TRY(t.images().update(content));
+  return root;
+}
+
+Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Runtime runtime,
+                               const DeleteRequest& request) const {
+  CHECK(runtime.resource.state != State::gone);
+  if (runtime.resource.state == State::deleting) return TaskId{runtime.cleanup_task};
+  const auto root = TRY(accept_plain(t, caller, runtime.resource, request));
+  if (runtime.sandbox) {
+    const auto sandbox = TRY(t.sandboxes().get(runtime.sandbox));
+    const auto task = TRY(t.tasks().get(root));
+    const auto stage = cleanup::steps_for(Kind::runtime, request.policy).front().stage;
+    if (sandbox.resource.state != State::gone && sandbox.resource.state != State::deleting)
+      TRY(begin(t, caller, sandbox, {.policy = request.policy,
+                                     .reason = "runtime_deleted",
+                                     .branch = Branch{task.root, root, stage, task.source}}));
+  }
+  mark_deleting(runtime.resource, t.now());
+  runtime.cleanup_task = root.text;
+  TRY(t.runtimes().update(runtime));
   return root;
 }
 

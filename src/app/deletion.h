@@ -15,7 +15,7 @@ namespace mayfly {
 struct DeleteRequest {
   DeletePolicy policy;
   std::string reason = "request";   // "max_age", "idle", "at", "retention", "stale", "orphan", "cascade"
-  std::optional<Branch> branch = {};   // it goes with what it lies in, and nothing is kept that goes with it
+  std::optional<Branch> branch = {};   // it goes with what it lies in, in the same tree
 };
 
 class Deletion {
@@ -30,6 +30,8 @@ class Deletion {
   /// workspace, is accepted: its steps wait and name the sandbox.
   Result<TaskId> begin(Transaction& t, const Caller& caller, Volume volume, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, ImageContent content, const DeleteRequest& request) const;
+  /// Its newest sandbox goes with it, by a tree of its own, which the runtime's waits for.
+  Result<TaskId> begin(Transaction& t, const Caller& caller, Runtime runtime, const DeleteRequest& request) const;
 
   Result<TaskId> begin(Transaction& t, const Caller& caller, Record record, const DeleteRequest& request) const;
   Result<TaskId> begin(Transaction& t, const Caller& caller, Workspace workspace, const DeleteRequest& request) const;

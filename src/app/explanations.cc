@@ -82,6 +82,12 @@ Result<Subject> of_archive(Transaction& t, const Archive& row) {
   return subject;
 }
 
+Subject of_runtime(const Runtime& row) {
+  Subject subject{row.resource, std::nullopt};
+  if (row.sandbox) add(subject, "its newest sandbox is " + row.sandbox.text);
+  return subject;
+}
+
 /// Images are of the installation: who needs one is told only as far as it is the caller's.
 Result<std::optional<Subject>> of_image(Transaction& t, const Caller& caller, const ImageContent& content) {
   Subject subject{content.resource, std::nullopt};
@@ -140,6 +146,10 @@ Result<std::optional<Subject>> find(Transaction& t, const Caller& caller, const 
     case Kind::workspace: case Kind::app: case Kind::element: case Kind::database:
       if (const auto row = TRY(found(t.resources().get({id}))); row && may_see(caller, *row))
         return std::optional(TRY(of_forest(t, *row)));
+      break;
+    case Kind::runtime:
+      if (const auto row = TRY(found(t.runtimes().get({id}))); row && may_see(caller, row->resource))
+        return of_runtime(*row);
       break;
     case Kind::organization: return find_by_name(t, caller, id);
   }

@@ -48,7 +48,8 @@ struct Walk {
       case Kind::volume: case Kind::database: sum.reserved_mb += TRY(t.volumes().get(row.id)).size_mb; break;
       case Kind::archive: sum.bytes += TRY(t.archives().get(row.id)).stored_bytes; break;
       case Kind::element: sum.bytes += static_cast<std::int64_t>(TRY(t.records().get(row.id)).content.size()); break;
-      case Kind::organization: case Kind::workspace: case Kind::app: case Kind::image: break;
+      case Kind::organization: case Kind::workspace: case Kind::app: case Kind::image:
+      case Kind::runtime: break;
     }
     return {};
   }

@@ -38,29 +38,42 @@ Result<Sandbox> Sandboxes::create(const Caller& caller, NewSandbox wish, const O
   if (before_create_) TRY(before_create_(offer == nullptr));
   auto made = store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
-    if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
-      return tl::unexpected(Error{Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at),
-                                  "at_in_the_past",
-                                  {{"lifetime.at", "a time to come", format(*wish.lifetime.at)}}});
-    NewSandbox filled = wish;
-    if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
-    TRY(resolve_image(t, filled.spec));
-    const auto claimed = offer ? TRY(Pool::take(t, *offer, filled.spec)) : std::optional<Sandbox>();
-    Sandbox sandbox = claimed ? *claimed : TRY(plain_row(t));
-    sandbox.mounts = TRY(resolve_mounts(t, caller, filled.mounts));
-    TRY(fill_in(t, caller, filled, sandbox));
-    if (claimed) sandbox.caveats = offer->caveats;
-    TRY(claimed ? t.sandboxes().update(sandbox) : t.sandboxes().insert(sandbox));
-    TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource,
-              {{"image", sandbox.spec.image}, {"from", claimed ? "pool" : "image"}}));
+    auto sandbox = TRY(create_from(t, caller, wish, offer.get()));
     TRY(remember(t, once, {.resource = sandbox.resource.id}));
-    if (claimed) t.wakes.settled.push_back(sandbox.resource.id);
-    else t.wakes.work(lane_of(sandbox));
-    t.wakes.deadline_at(sandbox.lifetime.wake_at);
     return sandbox;
   });
   FAILPOINT("create_sandbox.after_commit");
   return made;
+}
+
+Status Sandboxes::may_create() const { return before_create_ ? before_create_(true) : Status(); }
+
+Result<Sandbox> Sandboxes::create_in(Transaction& t, const Caller& caller, const NewSandbox& wish) const {
+  TRY(require(caller, Role::member));
+  return create_from(t, caller, wish, nullptr);
+}
+
+Result<Sandbox> Sandboxes::create_from(Transaction& t, const Caller& caller, const NewSandbox& wish,
+                                       const Pool::Offer* offer) const {
+  if (wish.lifetime.at && *wish.lifetime.at <= t.moment().wall)
+    return tl::unexpected(Error{Code::invalid, "lifetime.at lies in the past: " + format(*wish.lifetime.at),
+                                "at_in_the_past",
+                                {{"lifetime.at", "a time to come", format(*wish.lifetime.at)}}});
+  NewSandbox filled = wish;
+  if (!filled.spec.restore_from.empty()) TRY(fill_in_from_archive(t, caller, filled));
+  TRY(resolve_image(t, filled.spec));
+  const auto claimed = offer ? TRY(Pool::take(t, *offer, filled.spec)) : std::optional<Sandbox>();
+  Sandbox sandbox = claimed ? *claimed : TRY(plain_row(t));
+  sandbox.mounts = TRY(resolve_mounts(t, caller, filled.mounts));
+  TRY(fill_in(t, caller, filled, sandbox));
+  if (claimed) sandbox.caveats = offer->caveats;
+  TRY(claimed ? t.sandboxes().update(sandbox) : t.sandboxes().insert(sandbox));
+  TRY(audit(t, random_, caller, "sandbox.created", sandbox.resource,
+            {{"image", sandbox.spec.image}, {"from", claimed ? "pool" : "image"}}));
+  if (claimed) t.wakes.settled.push_back(sandbox.resource.id);
+  else t.wakes.work(lane_of(sandbox));
+  t.wakes.deadline_at(sandbox.lifetime.wake_at);
+  return sandbox;
 }
 
 /// One whose container is still to come.
@@ -77,8 +90,9 @@ Result<Sandbox> Sandboxes::plain_row(Transaction& t) const {
 /// Makes it the caller's: from here on its clocks run.
 Status Sandboxes::fill_in(Transaction& t, const Caller& caller, const NewSandbox& wish, Sandbox& sandbox) const {
   auto& resource = sandbox.resource;
-  resource.parent = resource.workspace = caller.workspace;
-  TRY(refuse_closed(t, caller.workspace));
+  resource.workspace = caller.workspace;
+  resource.parent = wish.parent ? wish.parent : caller.workspace;
+  TRY(refuse_closed(t, resource.parent));
   resource.name = wish.name.empty() ? made_up_name(resource.id) : wish.name;
   TRY(make_room_for(t, caller, resource.name));
   TRY(refuse_over_quota(t, caller.workspace, all_of(wish.spec.resources)));
@@ -181,7 +195,13 @@ void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, cons
   auto answer = std::make_shared<Result<lifetime::Extended>>();
   store_.submit(
       [this, caller, id_or_name, wish, once, answer](Transaction& t) -> Status {
-        *answer = extend_in(t, caller, id_or_name, wish, once);
+        const auto find_and_extend = [&]() -> Result<lifetime::Extended> {
+          TRY(require(caller, Role::member));
+          if (const auto first = TRY(recall(t, once)))
+            return lifetime::Extended{first->expires_at, first->limit_at, first->clamped};
+          return extend_in(t, TRY(find(t, caller, id_or_name)), wish, once);
+        };
+        *answer = find_and_extend();
         return *answer ? Status() : Status(tl::unexpected(answer->error()));
       },
       [answer, then = std::move(then)](Status status) {
@@ -189,13 +209,9 @@ void Sandboxes::extend(const Caller& caller, const std::string& id_or_name, cons
       });
 }
 
-Result<lifetime::Extended> Sandboxes::extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
-                                                const lifetime::Extension& wish, const Once& once) const {
-  TRY(require(caller, Role::member));
-  if (const auto first = TRY(recall(t, once)))
-    return lifetime::Extended{first->expires_at, first->limit_at, first->clamped};
-  Sandbox sandbox = TRY(find(t, caller, id_or_name));
-  if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(id_or_name));
+Result<lifetime::Extended> Sandboxes::extend_in(Transaction& t, Sandbox sandbox, const lifetime::Extension& wish,
+                                                const Once& once) const {
+  if (sandbox.resource.state == State::gone) return tl::unexpected(no_such_sandbox(sandbox.resource.id.text));
   auto extended = lifetime::extend(sandbox.lifetime, wish, t.moment(), installation_.down);
   if (!extended) return tl::unexpected(in_context("sandbox " + sandbox.resource.id.text, extended.error()));
   TRY(t.lifetimes().update(sandbox.lifetime));
@@ -241,6 +257,7 @@ Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why
   t.wakes.work(lane_of(sandbox));
   if (move == Move::ask_pause || move == Move::ask_stop || move == Move::lost) {
     sandbox.ending = why;
+    ++sandbox.halts;
     lifetime::halt(sandbox.lifetime, *state, halted_retention, t.moment(), installation.down);
   }
   if (move == Move::ask_start) {
@@ -252,33 +269,45 @@ Status apply_move(Transaction& t, Sandbox& sandbox, Move move, const Ending& why
   return t.sandboxes().update(sandbox);
 }
 
-Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_name, const Once& once, Move move,
-                                std::string event) {
+namespace {
+
+std::string accepted(Move move) { return "sandbox." + std::string(lifecycle::name(move)) + "_accepted"; }
+
+}  // namespace
+
+Status Sandboxes::move_in(Transaction& t, const Caller& caller, Sandbox& sandbox, Move move,
+                          const Ending& why) const {
+  TRY(require(caller, Role::member));
+  // Before the move: after it the row itself is counted.
+  if (move == Move::ask_start && !sandbox.holds_compute)
+    TRY(refuse_over_quota(t, sandbox.resource.workspace, compute_of(sandbox.spec.resources)));
+  TRY(apply_move(t, sandbox, move, why, installation_));
+  TRY(audit(t, random_, caller, accepted(move), sandbox.resource));
+  return {};
+}
+
+Result<Sandbox> Sandboxes::move(const Caller& caller, const std::string& id_or_name, const Once& once, Move move) {
   TRY(require(caller, Role::member));
   return store_.write([&](Transaction& t) -> Result<Sandbox> {
     if (const auto first = TRY(recall(t, once))) return t.sandboxes().get(first->resource);
     Sandbox sandbox = TRY(find(t, caller, id_or_name));
-    // Before the move: after it the row itself is counted.
-    if (move == Move::ask_start && !sandbox.holds_compute)
-      TRY(refuse_over_quota(t, sandbox.resource.workspace, compute_of(sandbox.spec.resources)));
-    TRY(apply_move(t, sandbox, move, {"request", caller.actor, t.now()}, installation_));
-    TRY(audit(t, random_, caller, event, sandbox.resource));
+    TRY(move_in(t, caller, sandbox, move, {"request", caller.actor, t.now()}));
     TRY(remember(t, once, {.resource = sandbox.resource.id}));
     return sandbox;
   });
 }
 
 Result<Sandbox> Sandboxes::pause(const Caller& caller, const std::string& id_or_name, const Once& once) {
-  return move(caller, id_or_name, once, Move::ask_pause, "sandbox.pause_accepted");
+  return move(caller, id_or_name, once, Move::ask_pause);
 }
 Result<Sandbox> Sandboxes::resume(const Caller& caller, const std::string& id_or_name, const Once& once) {
-  return move(caller, id_or_name, once, Move::ask_resume, "sandbox.resume_accepted");
+  return move(caller, id_or_name, once, Move::ask_resume);
 }
 Result<Sandbox> Sandboxes::stop(const Caller& caller, const std::string& id_or_name, const Once& once) {
-  return move(caller, id_or_name, once, Move::ask_stop, "sandbox.stop_accepted");
+  return move(caller, id_or_name, once, Move::ask_stop);
 }
 Result<Sandbox> Sandboxes::start(const Caller& caller, const std::string& id_or_name, const Once& once) {
-  return move(caller, id_or_name, once, Move::ask_start, "sandbox.start_accepted");
+  return move(caller, id_or_name, once, Move::ask_start);
 }
 
 Result<DeletionAccepted> Sandboxes::remove(const Caller& caller, const std::string& id_or_name,

@@ -21,6 +21,7 @@ struct NewSandbox {
   Labels labels;
   LifetimePolicy lifetime;
   std::vector<VolumeMount> mounts = {};  // volumes by id or name
+  ResourceId parent = {};                // the runtime whose life it is; empty: its workspace
 };
 
 struct DeletionAccepted {
@@ -39,6 +40,10 @@ class Sandboxes {
   /// message lists the known ones) or archive. no_space: the disk is below its watermark.
   Result<Sandbox> create(const Caller& caller, NewSandbox wish, const Once& once = {});
 
+  /// The same in the caller's own transaction, after `may_create`: what else belongs to it commits with it.
+  Result<Sandbox> create_in(Transaction& t, const Caller& caller, const NewSandbox& wish) const;
+  Status may_create() const;
+
   /// By id, or by name: the living one, else the newest tombstone. Gone ones are found by id until they are purged.
   Result<Sandbox> get(const Caller& caller, const std::string& id_or_name);
   Result<std::vector<Sandbox>> list(const Caller& caller, SandboxFilter filter, const Page& page);
@@ -46,6 +51,9 @@ class Sandboxes {
   /// Nothing blocks: this is the hottest write. `then` runs once, on any thread, after the commit.
   void extend(const Caller& caller, const std::string& id_or_name, const lifetime::Extension& wish,
               std::function<void(Result<lifetime::Extended>)> then, const Once& once = {});
+  /// Of one that is found already. Every extension is this one.
+  Result<lifetime::Extended> extend_in(Transaction& t, Sandbox sandbox, const lifetime::Extension& wish,
+                                       const Once& once) const;
   Result<Sandbox> set_lifetime(const Caller& caller, const std::string& id_or_name,
                                const std::function<void(LifetimePolicy&)>& change, const Once& once = {});
 
@@ -53,6 +61,12 @@ class Sandboxes {
   Result<Sandbox> resume(const Caller& caller, const std::string& id_or_name, const Once& once = {});
   Result<Sandbox> stop(const Caller& caller, const std::string& id_or_name, const Once& once = {});
   Result<Sandbox> start(const Caller& caller, const std::string& id_or_name, const Once& once = {});
+
+  /// In the caller's own transaction, with the event that says so.
+  Status move_in(Transaction& t, const Caller& caller, Sandbox& sandbox, lifecycle::Move move,
+                 const Ending& why) const;
+  /// As `get`, in the caller's own transaction and with the deadline as it is written.
+  Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
 
   Result<DeletionAccepted> remove(const Caller& caller, const std::string& id_or_name, const DeleteRequest& request,
                                   const Once& once = {});
@@ -68,17 +82,15 @@ class Sandboxes {
   void claim_from(Pool& pool) { pool_ = &pool; }
 
  private:
-  Result<lifetime::Extended> extend_in(Transaction& t, const Caller& caller, const std::string& id_or_name,
-                                       const lifetime::Extension& wish, const Once& once) const;
+  Result<Sandbox> create_from(Transaction& t, const Caller& caller, const NewSandbox& wish,
+                              const Pool::Offer* offer) const;
   void show_effective_expiry(Transaction& t, Sandbox& sandbox) const;
-  Result<Sandbox> find(Transaction& t, const Caller& caller, const std::string& id_or_name) const;
   Status fill_in_from_archive(Transaction& t, const Caller& caller, NewSandbox& wish) const;
   Status resolve_image(Transaction& t, SandboxSpec& spec) const;
   Result<Sandbox> plain_row(Transaction& t) const;
   Status fill_in(Transaction& t, const Caller& caller, const NewSandbox& wish, Sandbox& sandbox) const;
   Status make_room_for(Transaction& t, const Caller& caller, const std::string& name) const;
-  Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, const Once& once, lifecycle::Move move,
-                       std::string event);
+  Result<Sandbox> move(const Caller& caller, const std::string& id_or_name, const Once& once, lifecycle::Move move);
 
   Store& store_;
   const Deletion& deletion_;

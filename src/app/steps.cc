@@ -45,6 +45,7 @@ Commit Steps::record_only(const Task& task) const {
     case Kind::volume: case Kind::database: return forget_volume(task.resource);
     case Kind::workspace: case Kind::app: case Kind::element: return forget_plain(task.resource);
     case Kind::image: return [this, id = task.resource](Transaction& t) { return images_.forget(t, id); };
+    case Kind::runtime: return forget_runtime(task.resource);
     case Kind::organization: break;
   }
   CHECK(false);
@@ -72,6 +73,7 @@ Result<Commit> Steps::image_step(const Task& task) {
 
 Result<Commit> Steps::perform_verb(const Task& task) {
   if (kind_of(task.verb) == Kind::image) return image_step(task);
+  if (kind_of(task.verb) == Kind::runtime) return confirm_runtime(task.resource);
   if (kind_of(task.verb) == Kind::archive) {
     const auto archive = TRY(store_.read([&](Transaction& t) { return t.archives().get(task.resource); }));
     CHECK(act_of(task.verb) == Act::destroy);
@@ -218,6 +220,33 @@ Commit Steps::forget_plain(const ResourceId& id) const {
     const auto row = TRY(t.resources().get(id));
     TRY(audit(t, random_, Caller::system("cleanup", row.workspace), std::string(describe(row.kind).name) + ".gone",
               row));
+    t.wakes.settled.push_back(id);
+    return {};
+  };
+}
+
+/// The record goes after what it was a record of.
+Result<Commit> Steps::confirm_runtime(const ResourceId& id) {
+  FAILPOINT("confirm_runtime.before_effect");
+  const auto sandbox = TRY(store_.read([&](Transaction& t) -> Result<std::optional<Sandbox>> {
+    const auto runtime = TRY(t.runtimes().get(id));
+    if (!runtime.sandbox) return std::optional<Sandbox>();
+    return std::optional(TRY(t.sandboxes().get(runtime.sandbox)));
+  }));
+  if (!sandbox || sandbox->resource.state == State::gone) return nothing_more;
+  return fail(Code::busy,
+              "sandbox " + sandbox->resource.id.text + " of runtime " + id.text + " is still " +
+                  std::string(name(sandbox->resource.state)) + "; its task is " + sandbox->cleanup_task,
+              "sandbox_still_there");
+}
+
+Commit Steps::forget_runtime(const ResourceId& id) const {
+  return [this, id](Transaction& t) -> Status {
+    Runtime row = TRY(t.runtimes().get(id));
+    row.resource.state = State::gone;
+    row.resource.updated_at = t.now();
+    TRY(t.runtimes().update(row));
+    TRY(audit(t, random_, Caller::system("cleanup", row.resource.workspace), "runtime.gone", row.resource));
     t.wakes.settled.push_back(id);
     return {};
   };

@@ -34,6 +34,8 @@ class Steps final : public Effects {
   Result<Commit> destroy_archive(const Archive& archive);
   Commit forget_archive(const ResourceId& id) const;
   Result<Commit> image_step(const Task& task);
+  Result<Commit> confirm_runtime(const ResourceId& id);
+  Commit forget_runtime(const ResourceId& id) const;
 
   Store& store_;
   Driver& driver_;

@@ -165,6 +165,7 @@ Status Transitions::failed(Transaction& t, Sandbox sandbox, const Error& error) 
   if (vanished && sandbox.resource.state != State::stopping) {
     set_state(sandbox, TRY(lifecycle::next(sandbox.resource.state, Move::lost)));
     sandbox.ending = Ending{"lost", "system:worker", t.now()};
+    ++sandbox.halts;
     sandbox.work.attempts = 0;
     sandbox.work.next_attempt_at = t.now();
     lifetime::halt(sandbox.lifetime, sandbox.resource.state, halted_retention, t.moment(), installation_.down);

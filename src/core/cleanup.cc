@@ -49,6 +49,9 @@ constexpr std::array verbs = {
     VerbDescriptor{Verb::destroy_database, "destroy_database", Kind::database, Act::destroy},
     VerbDescriptor{Verb::confirm_database, "confirm_database", Kind::database, Act::confirm},
     VerbDescriptor{Verb::forget_database, "forget_database", Kind::database, Act::forget},
+    VerbDescriptor{Verb::delete_runtime, "delete_runtime", Kind::runtime, Act::whole},
+    VerbDescriptor{Verb::confirm_runtime, "confirm_runtime", Kind::runtime, Act::confirm},
+    VerbDescriptor{Verb::forget_runtime, "forget_runtime", Kind::runtime, Act::forget},
 };
 
 const VerbDescriptor& describe(Verb verb) {

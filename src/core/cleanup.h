@@ -23,6 +23,7 @@ enum class Verb {
   delete_app, empty_app, confirm_app, forget_app,
   delete_element, forget_element,
   delete_database, archive_database, destroy_database, confirm_database, forget_database,
+  delete_runtime, confirm_runtime, forget_runtime,
 };
 std::string_view name(Verb verb);
 std::optional<Verb> parse_verb(std::string_view name);

@@ -77,6 +77,14 @@ bool done_already(const Lifetime& life) {
   return false;
 }
 
+/// The first warning that is still to come, else the end.
+Time next_wake(const Lifetime& life, Time end, Time now) {
+  Time next = end;
+  for (const auto lead : life.policy.warn)
+    if (end - lead > now) next = std::min(next, end - lead);
+  return next;
+}
+
 void forget_wake(Lifetime& life) {
   life.expires_at.reset();
   life.wake_at.reset();
@@ -122,7 +130,16 @@ void settle(Lifetime& life, Moment now, const Downtime& down) {
   const auto deadline = due(life, now, down);
   if (!deadline) return forget_wake(life);
   life.expires_at = deadline->at;
-  if (!life.wake_at || *life.wake_at > deadline->at) life.wake_at = deadline->at;
+  const auto next = next_wake(life, deadline->at, now.now);
+  if (!life.wake_at || *life.wake_at > next) life.wake_at = next;
+}
+
+std::optional<Duration> warning(const Lifetime& life, Moment now, const Downtime& down) {
+  const auto deadline = due(life, now, down);
+  if (!deadline || !life.wake_at || *life.wake_at > now.now || deadline->at <= now.now) return std::nullopt;
+  for (const auto lead : life.policy.warn)
+    if (*life.wake_at == deadline->at - lead) return lead;
+  return std::nullopt;
 }
 
 Downtime next_downtime(const Downtime& before, Time last_seen, Time now) {

@@ -42,6 +42,7 @@ struct LifetimePolicy {
   std::optional<WallTime> at;
   std::optional<Duration> limit;     // start plus all extensions never passes creation + limit
   std::array<ExpiryAction, 3> actions{ExpiryAction::remove, ExpiryAction::remove, ExpiryAction::remove};  // by Trigger
+  std::vector<Duration> warn{};      // an event so long before the end, each
 };
 
 /// The narrow row behind every deadline.
@@ -101,8 +102,11 @@ std::optional<Due> due(const Lifetime& life, Moment now, const Downtime& down);
 /// Due and past: what must happen now. Nothing, while a downtime is not over.
 std::optional<Due> expired(const Lifetime& life, Moment now, const Downtime& down);
 
-/// Writes expires_at, and moves wake_at only where it would be too late.
+/// Writes expires_at, and moves wake_at only where it would be too late: for the next warning, or for the end.
 void settle(Lifetime& life, Moment now, const Downtime& down);
+
+/// wake_at stood for a warning, its instant has come, and the end is where it was when that was set: how far away.
+std::optional<Duration> warning(const Lifetime& life, Moment now, const Downtime& down);
 
 struct Extension {
   std::optional<Duration> by;        // added to the deadline that stands (or to now, where none of the two is set)

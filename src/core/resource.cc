@@ -18,6 +18,7 @@ constexpr std::array kinds = {
     KindDescriptor{Kind::app, "app", "app_", false, false, Kind::workspace, true},
     KindDescriptor{Kind::element, "element", "elm_", false, false, Kind::app, true},
     KindDescriptor{Kind::database, "database", "dbs_", true, true, Kind::workspace, true},
+    KindDescriptor{Kind::runtime, "runtime", "rtm_", false, false, Kind::workspace, false},
 };
 
 constexpr std::array state_names = {"active",  "writing",  "requested", "starting", "running", "pausing", "paused",

@@ -12,7 +12,7 @@
 
 namespace mayfly {
 
-enum class Kind { organization, workspace, sandbox, archive, volume, image, app, element, database };
+enum class Kind { organization, workspace, sandbox, archive, volume, image, app, element, database, runtime };
 
 /// What every part that handles any kind reads about one: written once, here.
 struct KindDescriptor {
@@ -32,7 +32,7 @@ const std::vector<Kind>& kinds_in(Kind parent);
 
 /// Every state of every kind. Which moves are legal: core/lifecycle.h.
 enum class State {
-  active,      // workspace, verified archive, volume: there, and nothing runs
+  active,      // workspace, verified archive, volume, runtime: there, and nothing runs
   writing,     // archive, volume: its bytes are being written
   requested, starting, running, pausing, paused, resuming, stopping, stopped, failed,  // sandbox
   trashed,     // workspace, app, element, database: hidden, and may come back

@@ -44,6 +44,7 @@ struct Sandbox {
   bool holds_compute = true;               // of its workspace's quota: until no process of it can be left
   bool holds_storage = true;               // the same: until its bytes are gone
   std::vector<VolumeMount> mounts;         // fixed when it is created; a restored one inherits none
+  std::int64_t halts = 0;                  // how often it was paused, stopped or lost: what was granted before is over
 };
 
 /// The one way to change a state: resource and lifetime must agree.

@@ -74,6 +74,22 @@ class Section {
     return {};
   }
 
+  Status integers(const char* key, std::vector<int>& into, int least, int most) {
+    known_.insert(key);
+    if (!table_ || !table_->contains(key)) return {};
+    const auto refused = fail(Code::invalid, "[" + name_ + "] " + key + " must be a list of integers from " +
+                                                 std::to_string(least) + " to " + std::to_string(most));
+    const auto* list = (*table_)[key].as_array();
+    if (!list) return refused;
+    into.clear();
+    for (const auto& element : *list) {
+      const auto value = element.value<std::int64_t>();
+      if (!value || *value < least || *value > most) return refused;
+      into.push_back(static_cast<int>(*value));
+    }
+    return {};
+  }
+
   Status finish() const {
     if (!table_) return {};
     for (const auto& [key, value] : *table_)
@@ -111,17 +127,32 @@ Status read_cleanup(const toml::table& file, Config& config) {
   return cleanup.finish();
 }
 
+Status read_runtimes(Section& runtimes, Config& config) {
+  constexpr std::int64_t year = 366 * 86'400;
+  std::int64_t most = 8 * 3600, standard = 0;
+  TRY(runtimes.integer("max_limit_seconds", most, 60, year));
+  TRY(runtimes.integer("default_limit_seconds", standard, 0, most));
+  if (standard != 0 && standard < 60)
+    return fail(Code::invalid, "[runtimes] default_limit_seconds must be 0 for none, or at least 60");
+  config.runtime_limits.platform_max = std::chrono::seconds(most);
+  if (standard != 0) config.runtime_limits.platform_default = std::chrono::seconds(standard);
+  TRY(runtimes.integers("warn_seconds", config.warn_seconds, 1, 86'400));
+  TRY(runtimes.integer("call_seconds", config.call_seconds, 1, 600));
+  TRY(runtimes.integer("token_seconds", config.token_seconds, 60, 86'400));
+  return runtimes.text("image", config.runtime_image);
+}
+
 Status read_tables(const toml::table& file, Config& config) {
-  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk",  "crun",      "network",
-                                          "pool",   "tls",   "data",    "ports",     "limits", "public_url",
-                                          "cleanup"};
+  const std::set<std::string> sections = {"images", "store", "workers", "reconcile", "disk",   "crun",       "network",
+                                          "pool",   "tls",   "data",    "ports",     "limits", "public_url", "runtimes",
+                                          "clients", "cleanup"};
   for (const auto& [key, value] : file)
     if (!sections.contains(std::string(key.str())))
       return fail(Code::invalid, "there is no section [" + std::string(key.str()) + "]");
 
   Section store(file, "store"), workers(file, "workers"), reconcile(file, "reconcile"), disk(file, "disk"),
       crun(file, "crun"), network(file, "network"), tls(file, "tls"), data(file, "data"), ports(file, "ports"),
-      limits(file, "limits");
+      limits(file, "limits"), runtimes(file, "runtimes");
   TRY(store.integer("wal_autocheckpoint", config.wal_autocheckpoint, 50, 1'000'000));
   TRY(workers.integer("fast", config.fast_workers, 1, 256));
   TRY(workers.integer("slow", config.slow_workers, 1, 256));
@@ -131,6 +162,7 @@ Status read_tables(const toml::table& file, Config& config) {
   TRY(limits.integer("requests_per_second", config.rate_limit.per_second, 0, 1'000'000));
   config.rate_limit.burst = config.rate_limit.per_second;
   TRY(limits.integer("burst", config.rate_limit.burst, 1, 1'000'000));
+  TRY(read_runtimes(runtimes, config));
   TRY(crun.text("agent", config.agent));
   TRY(crun.text("binary", config.crun));
   TRY(network.text("subnet", config.subnet));
@@ -147,7 +179,8 @@ Status read_tables(const toml::table& file, Config& config) {
   else if (!config.data_url.empty()) return fail(Code::invalid, "[data] public_url without [data] listen");
   TRY(check_url("[data] public_url", config.data_url));
   TRY(ports.integer("idle_seconds", config.port_idle_seconds, 1, 604'800));
-  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &tls, &data, &ports, &limits})
+  for (const auto* section : {&store, &workers, &reconcile, &disk, &crun, &network, &tls, &data, &ports, &limits,
+                              &runtimes})
     TRY(section->finish());
   if (const auto* url = file.get("public_url")) {
     const auto text = url->value<std::string>();
@@ -162,6 +195,13 @@ Status read_tables(const toml::table& file, Config& config) {
       if (!size || *size < 0 || *size > 1024)
         return fail(Code::invalid, "[pool] " + std::string(key.str()) + " must be an integer from 0 to 1024");
       config.pool[std::string(key.str())] = static_cast<int>(*size);
+    }
+  }
+  if (const auto* clients = file["clients"].as_table()) {
+    for (const auto& [key, value] : *clients) {
+      const auto version = value.value<std::string>();
+      if (!version) return fail(Code::invalid, "[clients] " + std::string(key.str()) + " must be a version, a string");
+      config.minimum_clients[std::string(key.str())] = *version;
     }
   }
   if (const auto* images = file["images"].as_table()) {

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "core/dispatch.h"
 #include "core/identity.h"
+#include "core/runtime.h"
 
 namespace mayfly {
 
@@ -42,6 +43,12 @@ struct Config {
   std::string data_address;                           // [data] a listener of their own for ports; empty: none
   std::uint16_t data_port = 0;
   std::string data_url;                               // as clients reach it; empty: by its address
+  RuntimeLimits runtime_limits;                       // [runtimes] max_limit_seconds, default_limit_seconds
+  std::vector<int> warn_seconds = {300, 60};          // an event so long before the end of a runtime's sandbox
+  int call_seconds = 25;                              // a call waits so long for what it has begun
+  int token_seconds = 3600;                           // a sandbox token is good for so long
+  std::string runtime_image = "busybox";
+  std::map<std::string, std::string> minimum_clients; // [clients] name = least version
   int port_idle_seconds = 600;                        // [ports] a connection without a byte either way
 };
 

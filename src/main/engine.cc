@@ -64,7 +64,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder fo
   TRY(engine->open_driver());
   engine->lists_ = std::make_unique<Lists>(
       *engine->store_, query::Cursors(TRY(cursor_keys(*engine->store_, engine->random_)), os::hmac_sha256));
-  engine->wire();
+  TRY(engine->wire_runtimes());
   TRY(engine->catalog_->ensure_builtin());
   for (const auto& [name, target] : config.image_aliases) TRY(engine->catalog_->alias(name, target));
   return engine;
@@ -121,6 +121,15 @@ Status Engine::open_driver() {
   images.lock_fd = folder_.helpers_lock();
   images_ = TRY(ImageFolder::open(images));
   blobs_ = std::make_unique<FolderBlobStore>(folder_.path() + "/archives");
+  return {};
+}
+
+/// Before `wire`, whose services hold these; what they hold themselves is made there.
+Status Engine::wire_runtimes() {
+  const auto secret = TRY(data_token_secret(*store_, random_));
+  tokens_ = std::make_unique<DataTokens>(*store_, clock_, secret, os::hmac_sha256,
+                                         std::chrono::seconds(config_.token_seconds));
+  wire();
   return {};
 }
 
@@ -196,10 +205,15 @@ void Engine::wire() {
   doctor_->pause = [] { std::this_thread::sleep_for(between_looks); };
   explanations_ = std::make_unique<Explanations>(*store_, clock_, installation_);
   access_->limits.standard = config_.rate_limit;
+  Runtimes::Settings runtimes{config_.runtime_limits, {}, std::chrono::seconds(config_.call_seconds),
+                              config_.runtime_image};
+  for (const auto lead : config_.warn_seconds) runtimes.warn.emplace_back(std::chrono::seconds(lead));
+  runtimes_ = std::make_unique<Runtimes>(*store_, *sandboxes_, *deletion_, random_, clock_, installation_,
+                                         [](std::string_view text) { return os::sha256_hex(text); }, runtimes);
   services_ = std::make_unique<api::Services>(api::Services{
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
       *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_, *doctor_, *explanations_,
-      *lists_, *forest_, *trash_, *holds_,
+      *lists_, *forest_, *trash_, *holds_, *runtimes_, *tokens_,
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");

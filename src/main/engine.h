@@ -58,6 +58,7 @@ class Engine {
   Status open_store();
   Status open_driver();
   void wire();
+  Status wire_runtimes();
   void listen_to_commits();
   Status check_disk() const;
 
@@ -120,6 +121,8 @@ class Engine {
   std::unique_ptr<Holds> holds_;
   std::unique_ptr<Doctor> doctor_;
   std::unique_ptr<Explanations> explanations_;
+  std::unique_ptr<Runtimes> runtimes_;
+  std::unique_ptr<DataTokens> tokens_;
   std::unique_ptr<api::Services> services_;
 
   Bell fast_bell_, slow_bell_, house_bell_, reconcile_bell_, pool_bell_, sleep_bell_;

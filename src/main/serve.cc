@@ -155,7 +155,8 @@ Status run(const Config& config) {
   http::Server server(options, router, finished);
 
   auto& front = engine->services().front;
-  front = {config.public_url, config.data_url, tls != nullptr, std::chrono::seconds(config.port_idle_seconds)};
+  front = {config.public_url, config.data_url, tls != nullptr, std::chrono::seconds(config.port_idle_seconds),
+           config.minimum_clients};
   api::native::add_data_routes(data_router, engine->services());
   TRY(engine->start());
   if (!config.data_address.empty()) {

@@ -41,6 +41,7 @@ class Transaction {
   virtual EventTable& events() = 0;
   virtual ArchiveTable& archives() = 0;
   virtual VolumeTable& volumes() = 0;
+  virtual RuntimeTable& runtimes() = 0;
   virtual UsageTable& usage() = 0;
   virtual ImageTable& images() = 0;
   virtual IdentityTable& identities() = 0;

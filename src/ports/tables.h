@@ -18,6 +18,7 @@
 #include "core/image.h"
 #include "core/permit.h"
 #include "core/quota.h"
+#include "core/runtime.h"
 #include "core/sandbox.h"
 #include "core/volume.h"
 
@@ -229,6 +230,25 @@ class VolumeTable {
   virtual Result<bool> restores_from(const ResourceId& archive) = 0;   // any that is being written
   /// Those being written by a process of another epoch, which is gone.
   virtual Result<std::vector<Volume>> made_by_others(std::int64_t epoch, std::size_t limit) = 0;
+};
+
+struct RuntimeFilter {
+  ResourceId workspace;
+  std::vector<RuntimeState> states;  // empty: all
+  std::string project;               // empty: all
+  UserId owner;                      // empty: everybody's
+};
+
+class RuntimeTable {
+ public:
+  virtual ~RuntimeTable() = default;
+  virtual Result<Runtime> get(const ResourceId& id) = 0;
+  /// The living one of that key in the workspace.
+  virtual Result<std::optional<Runtime>> find_named(const ResourceId& workspace, const std::string& key) = 0;
+  virtual Status insert(const Runtime& runtime) = 0;        // conflict: the key is held
+  virtual Status update(const Runtime& runtime) = 0;
+  /// Active ones.
+  virtual Result<std::vector<Runtime>> list(const RuntimeFilter& filter, const Page& page) = 0;
 };
 
 /// What a workspace holds, summed up from the rows of what lives in it.

@@ -41,6 +41,8 @@ Services services_of_nobody() {
           .forest = nobody<Forest>(),
           .trash = nobody<Trash>(),
           .holds = nobody<Holds>(),
+          .runtimes = nobody<Runtimes>(),
+          .tokens = nobody<DataTokens>(),
           .ready = {},
           .metrics = {},
           .openapi = {},

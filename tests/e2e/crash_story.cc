@@ -17,6 +17,7 @@ constexpr const char* read_files =
     "cd /job && md5sum known random && readlink dangling && stat -c '%a %n' known empty && "
     "ls /etc/passwd 2>&1 | wc -l";
 
+const std::string runtimes = "/api/v1/org/default/ws/default/runtimes";
 constexpr const char* volume_path = "/kept";
 
 /// A tar that is an image, with one file that no other image has.
@@ -43,7 +44,8 @@ Forwarding::~Forwarding() { set_forwarding(before_); }
 
 bool CrashStory::play() {
   return import_image() && begin_brief() && make_volume() && use_first() && move_about() && archive_first() &&
-         restore() && delete_restored() && replace_volume() && delete_archive() && forest() && brief_ends();
+         restore() && delete_restored() && replace_volume() && delete_archive() && forest() && live_runtime() &&
+         brief_ends();
 }
 
 /// The answer came, and it is the one expected; false: none came.
@@ -200,6 +202,29 @@ void CrashStory::check_forest() {
   EXPECT_TRUE(left().empty());
 }
 
+bool CrashStory::live_runtime() {
+  const auto made = server_.api().post(
+      runtimes, json::object{{"key", "durable"}, {"name", "durable"},
+                             {"config", json::object{{"resources", json::object{{"memory_mb", 128}}}}}});
+  ANSWERED(made, 201);
+  runtime_ = made.string("id");
+  const auto at = runtimes + ("/" + runtime_);
+  const auto started = server_.api().post(at + "/start");
+  ANSWERED(started, 200);
+  const auto reset = server_.api().post(at + "/reset");
+  ANSWERED(reset, 200);
+  const auto again = server_.api().post(at + "/start");
+  ANSWERED(again, 200);
+  const auto kept = server_.api().post(at + "/keepalive", json::object{{"extend_seconds", 60}});
+  ANSWERED(kept, 200);
+  runtime_expiry_ = kept.string("expires_at");
+  runtime_delete_asked_ = true;
+  const auto removed = server_.api().remove(at);
+  ANSWERED(removed, 202);
+  runtime_task_ = removed.string("cleanup_task_id");
+  return completed(runtime_task_);
+}
+
 bool CrashStory::brief_ends() {
   EXPECT_TRUE(comes_true([&] { return server_.dies(0ms) || server_.api().state(brief_.id) == "gone"; }));
   return server_.up();
@@ -248,7 +273,29 @@ void CrashStory::check() {
   check_volume();
   check_image();
   check_forest();
+  check_runtime();
   check_brief();
+}
+
+/// It is durable, its start is one sandbox, and what it was promised is kept.
+void CrashStory::check_runtime() {
+  const auto at = runtimes + ("/" + runtime_);
+  if (!runtime_task_.empty()) { ASSERT_TRUE(server_.task_completes(runtime_task_)); }
+  if (runtime_.empty() || !runtime_task_.empty()) {
+    EXPECT_EQ(runtime_.empty() ? 404 : server_.api().get(at).status, 404);
+    return;
+  }
+  auto there = server_.api().get(at);
+  if (runtime_delete_asked_ && there.status == 404) return;
+  ASSERT_EQ(there.status, 200) << there;
+  EXPECT_GE(there.string("instance.expires_at"), runtime_expiry_);
+  const auto started = server_.api().post(at + "/start");
+  ASSERT_EQ(started.status, 200) << started << server_.log();
+  const auto accepted = server_.api().remove(at);
+  ASSERT_EQ(accepted.status, 202) << accepted;
+  ASSERT_TRUE(server_.task_completes(accepted.string("cleanup_task_id")));
+  const auto sandbox = started.string("instance.provider_sandbox_id");
+  EXPECT_EQ(server_.traces_of(sandbox.substr(4)), std::vector<std::string>());
 }
 
 /// What was made and not asked to go is there with what was written to it; what was, is gone.

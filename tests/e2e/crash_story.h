@@ -48,6 +48,7 @@ class CrashStory {
   bool delete_restored();
   bool replace_volume();
   bool delete_archive();
+  bool live_runtime();
   bool brief_ends();
 
   bool create(Promise& into, json::object wish);
@@ -64,12 +65,15 @@ class CrashStory {
   void check_brief();
   bool forest();
   void check_forest();
+  void check_runtime();
 
   Server& server_;
   const Forwarding forwarding_;
   Promise brief_, first_, restored_;
   std::string archive_, archive_task_, image_task_;
   std::string volume_, volume_task_;
+  std::string runtime_, runtime_task_, runtime_expiry_;
+  bool runtime_delete_asked_ = false;
   bool archive_delete_asked_ = false, first_completed_ = false;
   bool volume_written_ = false, volume_delete_asked_ = false;
   std::string team_;

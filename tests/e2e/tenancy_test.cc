@@ -27,12 +27,18 @@ class Tenancy : public Served {
     theirs_["users"] = theirs_["members"] = api().get("/v1/users/ada").string("id");
     theirs_["workspaces"] = workspace_a_;
     theirs_["keys"] = std::string(a_->get("/v1/keys").items().at(0).at("id").as_string());
+    // Whoever is asked in their own workspace for a runtime of another one.
+    theirs_["org"] = "default";
+    theirs_["ws"] = "team-b";
     nobodys_ = theirs_;
     for (auto& [what, id] : nobodys_)
-      if (id.size() > 32) id = id.substr(0, id.size() - 32) + "019aa5c2f1d07c3e8b0a5d3f61c2e7b4";
+      if (what == "runtimes") id = "019aa5c2-f1d0-7c3e-8b0a-5d3f61c2e7b4";
+      else if (id.size() > 32) id = id.substr(0, id.size() - 32) + "019aa5c2f1d07c3e8b0a5d3f61c2e7b4";
     nobodys_["processes"] = theirs_["processes"];
   }
   void TearDown() override {
+    if (theirs_.contains("runtimes"))
+      EXPECT_EQ(a_->remove("/api/v1/org/default/ws/team-a/runtimes/" + theirs_["runtimes"]).status, 202);
     if (theirs_.contains("volumes")) {
       const auto task = a_->remove("/v1/volumes/" + theirs_["volumes"] + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
@@ -97,6 +103,10 @@ class Tenancy : public Served {
                                   {{"X-Mayfly-Workspace", "team-a"}});
     ASSERT_EQ(build.status, 202) << build;
     theirs_["builds"] = build.string("id");
+    const auto runtime = a_->post("/api/v1/org/default/ws/team-a/runtimes",
+                                  json::object{{"key", "runtime-of-a"}, {"name", "of a"}});
+    ASSERT_EQ(runtime.status, 201) << runtime;
+    theirs_["runtimes"] = runtime.string("id");
   }
 
   /// The path of an operation with these things in it; nothing when it has one that this test cannot name.
@@ -123,6 +133,14 @@ class Tenancy : public Served {
     return path;
   }
 
+  /// Its path names no thing but where it is looked for.
+  static bool of_whole_workspace(const Operation& operation) {
+    auto path = operation.path;
+    for (const auto* place : {"/org/{org}", "/ws/{ws}"})
+      if (const auto at = path.find(place); at != std::string::npos) path.erase(at, std::string(place).size());
+    return path.find('{') == std::string::npos;
+  }
+
   static std::string without_ids(std::string text, const Things& things) {
     for (const auto& [what, id] : things) {
       if (id.size() < 8) continue;
@@ -145,6 +163,7 @@ class Tenancy : public Served {
   }
   std::string all_of_a() {
     std::string text;
+    text += a_->get("/api/v1/org/default/ws/team-a/runtimes/" + theirs_["runtimes"]).text + "\n";
     for (const auto* path : {"/v1/sandboxes/", "/v1/archives/", "/v1/cleanup-tasks/", "/v1/volumes/"}) {
       const auto word = std::string(path).substr(4, std::string(path).size() - 5);
       auto row = a_->get(path + theirs_.at(word)).body.as_object();
@@ -164,7 +183,7 @@ TEST_F(Tenancy, AThingOfAnotherWorkspaceIsLikeOneThatNeverWas) {
   const auto before = all_of_a();
   int asked = 0;
   for (const auto& operation : operations()) {
-    if (operation.path.find('{') == std::string::npos) continue;
+    if (operation.path.find('{') == std::string::npos || of_whole_workspace(operation)) continue;
     const auto theirs = path_for(operation, theirs_), nobodys = path_for(operation, nobodys_);
     ASSERT_TRUE(theirs && nobodys) << operation.title() << ": teach this test what stands behind its parameters";
     const auto answer = b_->call(operation.method, *theirs, operation.body);
@@ -209,12 +228,13 @@ TEST_F(Tenancy, NoListShowsWhatIsElsewhere) {
       EXPECT_EQ(answer.text.find("\"" + id + "\""), std::string::npos) << path << " " << answer;
   };
   for (const auto& operation : operations()) {
-    if (operation.method != "GET" || operation.path.find('{') != std::string::npos) continue;
-    expect_none(operation.path);
+    if (operation.method != "GET" || !of_whole_workspace(operation)) continue;
+    const auto list = *path_for(operation, theirs_);
+    expect_none(list);
     for (const auto& parameter : operation.parameters) {
       const auto* type = parameter.schema.as_object().if_contains("type");
       if (parameter.in != "query" || !type || *type != json::value("string")) continue;
-      for (const auto& id : secrets) expect_none(operation.path + "?" + parameter.name + "=" + id);
+      for (const auto& id : secrets) expect_none(list + "?" + parameter.name + "=" + id);
     }
   }
 }
@@ -227,7 +247,9 @@ TEST_F(Tenancy, AWorkspaceOfOthersIsLikeNone) {
       const auto theirs = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", wanted}});
       const auto none = b_->call(operation.method, *path, operation.body, {{"X-Mayfly-Workspace", "team-z"}});
       EXPECT_EQ(theirs.status, 404) << operation.title() << " " << theirs;
-      const auto code = operation.path.starts_with("/api/") ? "error.code" : "code";
+      const auto code = operation.path.starts_with("/api/v1/") ? "reason"
+                        : operation.path.starts_with("/api/") ? "error.code"
+                                                              : "code";
       EXPECT_EQ(theirs.string(code), "workspace_not_found") << operation.title();
       EXPECT_EQ(shape_of(theirs, {{"w", "\\\"" + wanted + "\\\""}}), shape_of(none, {{"w", "\\\"team-z\\\""}}))
           << operation.title();

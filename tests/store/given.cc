@@ -86,7 +86,8 @@ Lifetime full_lifetime(const ResourceId& id, State state, int generation) {
   life.id = id;
   life.state = state;
   life.generation = generation;
-  life.policy = {11s, 12s, wall_time(-13), 14s, {ExpiryAction::pause, ExpiryAction::stop, ExpiryAction::remove}};
+  life.policy = {11s, 12s, wall_time(-13), 14s, {ExpiryAction::pause, ExpiryAction::stop, ExpiryAction::remove},
+                 {300s, 60s}};
   life.born_at = at(15);
   life.max_at = at(16);
   life.limit_at = at(17);
@@ -208,6 +209,7 @@ std::string as_text(const Lifetime& l) {
   line(out, "policy",
        text(l.policy.max_age) + " " + text(l.policy.idle) + " " + text(l.policy.at) + " " + text(l.policy.limit));
   for (const auto action : l.policy.actions) line(out, "action", std::string(name(action)));
+  for (const auto lead : l.policy.warn) line(out, "warn", text(std::optional(lead)));
   line(out, "clocks", text(l.born_at) + " " + text(l.max_at) + " " + text(l.limit_at) + " " + text(l.keep_until));
   line(out, "active", text(l.active_at) + " " + std::string(name(l.active_by)));
   line(out, "halted", text(l.halted_at) + " " + text(l.retention));
@@ -225,6 +227,7 @@ std::string as_text(const Sandbox& s) {
   if (s.ending) line(out, "ending", s.ending->reason + " " + s.ending->actor + " " + text(s.ending->at));
   line(out, "started", text(s.started_at) + " " + s.cleanup_task);
   line(out, "holds", std::to_string(s.holds_compute) + std::to_string(s.holds_storage));
+  line(out, "halts", std::to_string(s.halts));
   for (const auto& mount : s.mounts)
     line(out, "mount", mount.volume.text + " " + mount.path + " " + std::to_string(mount.read_only));
   return out.str();

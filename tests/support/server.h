@@ -10,6 +10,7 @@
 #include "app/disk_watch.h"
 #include "app/image_catalog.h"
 #include "app/reconciler.h"
+#include "app/runtimes.h"
 #include "app/stale_sweep.h"
 #include "app/worker.h"
 #include "app/forest.h"
@@ -71,6 +72,8 @@ struct Server {
         forest(o.store, o.random),
         trash(o.store, doors, deletion, o.random, installation),
         holds(o.store, o.random),
+        runtimes(o.store, sandboxes, deletion, o.random, o.clock, installation,
+                 [](std::string_view text) { return "digest of " + std::string(text); }, {}),
         disk_watch(o.store, o.driver, o.random, installation, [this](const ResourceId& id) {
           const auto found = naps.find(id);
           return found == naps.end() ? std::nullopt : std::optional(found->second);
@@ -106,6 +109,7 @@ struct Server {
   Forest forest;
   Trash trash;
   Holds holds;
+  Runtimes runtimes;
   std::map<ResourceId, Time> naps;   // who sleeps, and since when
   DiskWatch disk_watch;
 };

@@ -16,6 +16,7 @@ struct Rows {
   std::map<ResourceId, Sandbox> sandboxes;      // their lifetimes are below
   std::map<ResourceId, Archive> archives;       // the same
   std::map<ResourceId, Volume> volumes;         // the same
+  std::map<ResourceId, Runtime> runtimes;
   std::map<ResourceId, Lifetime> lifetimes;
   std::map<TaskId, Task> tasks;
   std::map<std::pair<TaskId, int>, Attempt> attempts;

@@ -5,6 +5,7 @@
 #include "store/memory/list_table.h"
 #include "store/memory/record_tables.h"
 #include "store/memory/resource_tables.h"
+#include "store/memory/runtime_table.h"
 #include "store/memory/volume_table.h"
 
 namespace mayfly::memory {
@@ -16,7 +17,7 @@ class MemoryTransaction : public Transaction {
       : moment_(moment), sandboxes_(draft), lifetimes_(draft), tasks_(draft), cleanup_records_(draft),
         events_(draft), archives_(draft), images_(draft), identities_(draft), settings_(draft),
         idempotency_(draft), volumes_(draft), usage_(draft), lists_(draft), resources_(draft), records_(draft),
-        trash_(draft), holds_(draft) {}
+        trash_(draft), holds_(draft), runtimes_(draft) {}
 
   Moment moment() const override { return moment_; }
   SandboxTable& sandboxes() override { return sandboxes_; }
@@ -36,6 +37,7 @@ class MemoryTransaction : public Transaction {
   RecordTable& records() override { return records_; }
   TrashTable& trash() override { return trash_; }
   HoldTable& holds() override { return holds_; }
+  RuntimeTable& runtimes() override { return runtimes_; }
 
  private:
   Moment moment_;
@@ -56,6 +58,7 @@ class MemoryTransaction : public Transaction {
   MemoryRecordTable records_;
   MemoryTrashTable trash_;
   MemoryHoldTable holds_;
+  MemoryRuntimeTable runtimes_;
 };
 
 }  // namespace mayfly::memory

@@ -1,5 +1,8 @@
 #include "store/sql/lifetime_table.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "store/rules.h"
 #include "store/sql/columns.h"
 
@@ -10,7 +13,26 @@ namespace {
 /// All but wake_at, the only one in an index: naming it in an UPDATE would write the index even if it stays the same.
 constexpr std::string_view plain_columns =
     "state, generation, max_age, idle, absolute_wall, life_limit, max_age_action, idle_action, absolute_action,"
-    " born_at, max_at, limit_at, keep_until, active_at, active_by, halted_at, retention, expires_at";
+    " born_at, max_at, limit_at, keep_until, active_at, active_by, halted_at, retention, expires_at, warn";
+
+/// Microseconds, one after the other; hardly any has more than two.
+std::string warnings_text(const std::vector<Duration>& warn) {
+  std::string text;
+  for (const auto lead : warn) text += (text.empty() ? "" : " ") + std::to_string(lead.count());
+  return text;
+}
+
+std::vector<Duration> warnings_in(std::string_view text) {
+  std::vector<Duration> warn;
+  while (!text.empty()) {
+    std::int64_t lead = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), lead);
+    if (error != std::errc()) break;
+    warn.emplace_back(lead);
+    text.remove_prefix(std::min(text.size(), static_cast<std::size_t>(end - text.data()) + 1));
+  }
+  return warn;
+}
 
 std::vector<Parameter> plain_values(const Lifetime& life) {
   const auto& policy = life.policy;
@@ -18,7 +40,7 @@ std::vector<Parameter> plain_values(const Lifetime& life) {
           policy.idle,       policy.at,                policy.limit,            name(policy.actions[0]),
           name(policy.actions[1]), name(policy.actions[2]), life.born_at,       life.max_at,
           life.limit_at,     life.keep_until,          life.active_at,          name(life.active_by),
-          life.halted_at,    life.retention,           life.expires_at};
+          life.halted_at,    life.retention,           life.expires_at,        warnings_text(policy.warn)};
 }
 
 const std::string select = "SELECT " + std::string(lifetime_columns) + " FROM lifetime l";
@@ -45,6 +67,7 @@ Lifetime read_lifetime(Row& row) {
   life.retention = row.optional_duration();
   life.expires_at = row.optional_time();
   life.wake_at = row.optional_time();
+  life.policy.warn = warnings_in(row.text());
   return life;
 }
 

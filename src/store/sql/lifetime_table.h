@@ -9,7 +9,7 @@ namespace mayfly::sql {
 constexpr std::string_view lifetime_columns =
     "l.id, l.state, l.generation, l.max_age, l.idle, l.absolute_wall, l.life_limit, l.max_age_action, l.idle_action,"
     " l.absolute_action, l.born_at, l.max_at, l.limit_at, l.keep_until, l.active_at, l.active_by, l.halted_at,"
-    " l.retention, l.expires_at, l.wake_at";
+    " l.retention, l.expires_at, l.wake_at, l.warn";
 
 Lifetime read_lifetime(Row& row);
 

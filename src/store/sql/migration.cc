@@ -41,6 +41,9 @@ constexpr Migration known[] = {
     {14,
 #include "store/sql/migrations/0014_dispatch.sql"
     },
+    {17,
+#include "store/sql/migrations/0017_runtimes.sql"
+    },
 };
 
 std::string in_dialect(const Database& database, std::string_view script) {

@@ -13,7 +13,7 @@ namespace {
 const std::string own_columns =
     std::string(spec_columns) +
     ", layer, caveats, ending_reason, ending_actor, ending_at, started_at, cleanup_task, claim, attempts,"
-    " next_attempt_at, last_error, error_code, mounts, holds_compute, holds_storage, queue";
+    " next_attempt_at, last_error, error_code, mounts, holds_compute, holds_storage, halts, queue";
 
 /// "vol_... rw /path", one line each.
 std::string mount_lines(const std::vector<VolumeMount>& mounts) {
@@ -54,6 +54,7 @@ std::vector<Parameter> own_values(const Sandbox& sandbox) {
                                mount_lines(sandbox.mounts),
                                sandbox.holds_compute,
                                sandbox.holds_storage,
+                               sandbox.halts,
                                queue ? Parameter(lane_word(*queue)) : Parameter(std::nullopt)});
   return values;
 }
@@ -90,6 +91,7 @@ Sandbox read_sandbox(Row& row) {
   sandbox.mounts = mounts_in(row.text_list());
   sandbox.holds_compute = row.flag();
   sandbox.holds_storage = row.flag();
+  sandbox.halts = row.integer();
   return sandbox;
 }
 

@@ -10,6 +10,7 @@
 #include "store/sql/image_table.h"
 #include "store/sql/lifetime_table.h"
 #include "store/sql/list_table.h"
+#include "store/sql/runtime_table.h"
 #include "store/sql/sandbox_table.h"
 #include "store/sql/setting_table.h"
 #include "store/sql/task_table.h"
@@ -24,7 +25,7 @@ class SqlTransaction : public Transaction {
       : sandboxes_(database), lifetimes_(database), tasks_(database), cleanup_records_(database),
         events_(database), archives_(database), images_(database), identities_(database), settings_(database),
         idempotency_(database), volumes_(database), usage_(database), lists_(database), resources_(database),
-        records_(database), trash_(database), holds_(database) {}
+        records_(database), trash_(database), holds_(database), runtimes_(database) {}
 
   void start(Moment moment) {
     moment_ = moment;
@@ -50,6 +51,7 @@ class SqlTransaction : public Transaction {
   RecordTable& records() override { return records_; }
   TrashTable& trash() override { return trash_; }
   HoldTable& holds() override { return holds_; }
+  RuntimeTable& runtimes() override { return runtimes_; }
 
  private:
   Moment moment_;
@@ -70,6 +72,7 @@ class SqlTransaction : public Transaction {
   SqlRecordTable records_;
   SqlTrashTable trash_;
   SqlHoldTable holds_;
+  SqlRuntimeTable runtimes_;
 };
 
 }  // namespace mayfly::sql
