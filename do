@@ -60,8 +60,8 @@ test_all() {
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
   export GTEST_BRIEF=1   # what failed, not what passed
   export RC_PARAMS=${RC_PARAMS-seed=7}   # the same stories each time; RC_PARAMS= draws fresh ones
-  export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 4000 || echo 200)}
-  export MAYFLY_RACES=${MAYFLY_RACES:-$([ "$preset" = test ] && echo 200000 || echo 5000)}
+  export MAYFLY_SEEDS=${MAYFLY_SEEDS:-$([ "$preset" = test ] && echo 20000 || echo 200)}
+  export MAYFLY_RACES=${MAYFLY_RACES:-$([ "$preset" = test ] && echo 1000000 || echo 5000)}
   export MAYFLY_ARCHIVE_TRIALS=${MAYFLY_ARCHIVE_TRIALS:-$([ "$preset" = test ] && echo 10000 || echo 500)}
   ctest --test-dir "build/$preset" --output-on-failure --timeout 1800 --parallel "$(nproc)" "${@:2}"
 }
@@ -90,7 +90,7 @@ fuzz() {
   local seconds=$1 failed=0
   install clang-19 libclang-rt-19-dev llvm-19
   build fuzz fuzz | tail -n 1
-  for target in http json layer agent words; do
+  for target in http json layer agent words query; do
     local corpus=tests/fuzz/corpus/$target learnt=build/fuzz/learnt/$target log=build/fuzz/$target.log
     mkdir -p "$learnt"
     # Folders that are unpacked into are on the fast disk of the machine, if it has one.

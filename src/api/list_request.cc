@@ -71,9 +71,10 @@ class Reader {
     for (const auto& [name, value] : members_) {
       if (std::ranges::find(known, name) != known.end()) continue;
       const auto near = nearest(name, known);
+      const std::string shown(query::cut(name));
       return Refusal{"unknown_parameter",
-                     "no such query parameter: " + name.substr(0, 60) + (near ? "; did you mean " + *near + "?" : ""),
-                     name.substr(0, 60), {}, {}, {}, known};
+                     "no such query parameter: " + shown + (near ? "; did you mean " + *near + "?" : ""), shown, {}, {},
+                     {}, known};
     }
     return {};
   }
@@ -287,7 +288,7 @@ Read<ListMembers> members_of_query(const http::Request& request, const ListRules
   ListMembers members;
   for (const auto& [name, text] : request.query) {
     if (std::ranges::find(members, name, &ListMembers::value_type::first) != members.end())
-      return refuse("invalid_parameter", name.substr(0, 60), "given once", "it again");
+      return refuse("invalid_parameter", std::string(query::cut(name)), "given once", "it again");
     if (name != "filter" && name != rules.order_param) {
       members.emplace_back(name, Value{text});
       continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/audit.h"
+#include "app/clock_note.h"
 #include "app/sandboxes.h"
 #include "app/trash.h"
 #include "base/failpoint.h"
@@ -193,6 +194,7 @@ Status Deadlines::warn(Transaction& t, const Lifetime& life, Duration lead) {
 Status Deadlines::end_volume(Transaction& t, Volume volume) {
   if (!TRY(t.volumes().mounted_by(volume.resource.id, 1)).empty()) {
     volume.lifetime.wake_at = t.now() + in_use_for_now;
+    TRY(note_clock(t));
     t.wakes.deadline_at(volume.lifetime.wake_at);
     return t.lifetimes().update(volume.lifetime);
   }
@@ -209,6 +211,7 @@ Status Deadlines::act(Transaction& t, Sandbox sandbox, const Due& due) {
                                                        : lifecycle::Move::ask_pause;
   if (!lifecycle::next(sandbox.resource.state, move)) {
     sandbox.lifetime.wake_at = t.now() + not_now;  // a pause that finds it starting comes again
+    TRY(note_clock(t));
     t.wakes.deadline_at(sandbox.lifetime.wake_at);
     return t.lifetimes().update(sandbox.lifetime);
   }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "app/audit.h"
+#include "app/clock_note.h"
 #include "app/ids.h"
 #include "app/seat.h"
 
@@ -131,7 +132,7 @@ Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
   // It is hours old where the machine slept since, or where a start died before its first second: what was written
   // after it was a sign of life too, and must not come to lie in the future.
   const auto down = TRY(read_downtime(t));
-  auto seen = std::max(record.time, down.over ? down.until : down.from);
+  auto seen = std::max({record.time, down.over ? down.until : down.from, TRY(noted_clock(t))});
   for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
   if (seen - record.time <= usual_lag) return record;
   record.boottime += seen - record.time;
@@ -145,17 +146,23 @@ Status put_downtime(Transaction& t, const Downtime& down) {
   return t.settings().put("down.owed", text_of(down.owed));
 }
 
+Status put_clock(Transaction& t, const ClockRecord& record) {
+  TRY(t.settings().put("clock.boot_id", record.boot_id));
+  TRY(t.settings().put("clock.boottime", std::to_string(record.boottime.count())));
+  return t.settings().put("clock.time", std::to_string(microseconds(record.time)));
+}
+
 }  // namespace
 
 ClockStart continue_clock(const std::optional<ClockRecord>& record, const std::string& boot_id, Duration boottime,
                           WallTime wall, bool trusted) {
   const Duration wall_since_epoch = wall.time_since_epoch();
-  if (!record) return {wall_since_epoch - boottime, false};
+  if (!record) return {wall_since_epoch - boottime, boot_id};
   const Duration stored = record->time.time_since_epoch();
-  if (record->boot_id == boot_id) return {stored - record->boottime, false};
+  if (record->boot_id == boot_id) return {stored - record->boottime, boot_id};
   const bool behind = wall_since_epoch < stored;
   const bool jumped = !trusted && wall_since_epoch - stored > longest_believable_gap;
-  return {(behind || jumped ? stored : wall_since_epoch) - boottime, jumped};
+  return {(behind || jumped ? stored : wall_since_epoch) - boottime, jumped ? record->boot_id : boot_id, jumped};
 }
 
 Result<std::optional<ClockRecord>> load_clock(Store& store) {
@@ -163,21 +170,20 @@ Result<std::optional<ClockRecord>> load_clock(Store& store) {
 }
 
 Status save_clock(Store& store, const std::string& boot_id, Duration boottime, Time now) {
-  return store.write([&](Transaction& t) -> Status {
-    TRY(t.settings().put("clock.boot_id", boot_id));
-    TRY(t.settings().put("clock.boottime", std::to_string(boottime.count())));
-    return t.settings().put("clock.time", std::to_string(microseconds(now)));
-  });
+  return store.write([&](Transaction& t) { return put_clock(t, {boot_id, boottime, now}); });
 }
 
 Result<Installation> open_installation(Store& store, Random& random, const std::string& admin_key_hash,
-                                       const std::string& admin_key_hint, bool clock_believed) {
+                                       const std::string& admin_key_hint, const ClockStart& clock) {
   return store.write([&](Transaction& t) -> Result<Installation> {
     Installation made;
-    const auto clock = TRY(read_clock(t));
-    made.down = lifetime::next_downtime(TRY(read_downtime(t)), clock ? clock->time : t.now(), t.now());
-    made.down.over = clock_believed;
+    const auto seen = TRY(read_clock(t));
+    made.down = lifetime::next_downtime(TRY(read_downtime(t)), seen ? seen->time : t.now(), t.now());
+    made.down.over = !clock.jumped;
     TRY(put_downtime(t, made.down));
+    // At once: a life that ends in its first second has told its downtime by this clock, and of a boot that the record
+    // does not know the next start would ask the wall clock, which may have been set meanwhile.
+    TRY(put_clock(t, {clock.boot_id, t.now().time_since_epoch() - clock.base, t.now()}));
     made.instance = TRY(ensure_instance(t, random));
     made.workspace = TRY(ensure_default_workspace(t, random));
     const auto admin = TRY(ensure_admin(t, random));

@@ -26,6 +26,7 @@ struct ClockRecord {
 /// How to read the service clock from now on: service time = `base` + CLOCK_BOOTTIME.
 struct ClockStart {
   Duration base{};
+  std::string boot_id;         // in its record: after a jump an earlier one, so that the wall clock is asked again
   bool jumped = false;         // after a reboot the wall clock stands more than 7 days ahead, and nobody vouches for it
 };
 
@@ -38,10 +39,11 @@ Result<std::optional<ClockRecord>> load_clock(Store& store);
 Status save_clock(Store& store, const std::string& boot_id, Duration boottime, Time now);
 
 /// Makes or continues the installation: instance id, organization and workspace "default", user "admin" and its key
-/// (by the SHA-256 of its secret), and the next epoch. Claims of earlier epochs are released. While the clock is not
-/// believed the downtime is not over: nothing expires in this life, and the next one continues the same downtime.
+/// (by the SHA-256 of its secret), and the next epoch. Claims of earlier epochs are released. The downtime and the
+/// clock that it was measured by are written together. While the clock has jumped the downtime is not over: nothing
+/// expires in this life, and the next one continues the same downtime.
 Result<Installation> open_installation(Store& store, Random& random, const std::string& admin_key_hash,
-                                       const std::string& admin_key_hint, bool clock_believed = true);
+                                       const std::string& admin_key_hint, const ClockStart& clock);
 
 /// Clients can renew again from now on: the grace for what fell due meanwhile begins, and an event says so. What cannot
 /// be written holds for this life all the same.

@@ -202,10 +202,15 @@ void set(Lifetime& life, const LifetimePolicy& policy, Moment now, const Downtim
 }
 
 void touch(Lifetime& life, Activity by, Time when, Moment now, const Downtime& down) {
+  const auto before = due(life, now, down);
   if (when >= life.active_at) {
     life.active_at = when;
     life.active_by = by;
   }
+  // An idle time that ran out in a downtime has a grace that one begun anew has not. Use shortens nothing.
+  const auto after = due(life, now, down);
+  if (before && after && after->at < before->at)
+    life.keep_until = life.keep_until ? std::max(*life.keep_until, before->at) : before->at;
   settle(life, now, down);
 }
 

@@ -44,23 +44,17 @@ Engine::~Engine() { stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::open(const Config& config, DataFolder folder, const AdminKey& key) {
   std::unique_ptr<Engine> engine(new Engine(config, std::move(folder)));
-  engine->boot_id_ = TRY(boot_id());
   engine->alarm_ = TRY(Alarm::make());
   TRY(engine->open_store());
   const auto record = TRY(load_clock(*engine->store_));
-  const auto clock =
-      continue_clock(record, engine->boot_id_, boottime(), engine->clock_.wall(), config.trust_clock);
+  const auto clock = continue_clock(record, TRY(boot_id()), boottime(), engine->clock_.wall(), config.trust_clock);
   engine->clock_.start_from(clock.base);
-  if (clock.jumped) {
-    // Written down as of the boot before, so that the next start asks the wall clock again.
-    engine->boot_id_ = record->boot_id;
+  engine->boot_id_ = clock.boot_id;
+  if (clock.jumped)
     log::error("the wall clock stands more than 7 days after the last sign of life: nothing expires until the server "
                "is started again with a clock that is right, or with --trust-clock if this one is");
-  }
   engine->installation_ = TRY(open_installation(*engine->store_, engine->random_, os::sha256_hex(key.secret),
-                                                key.secret.substr(0, 6), !clock.jumped));
-  // A first life may end before its first second does, and its downtime is counted from here.
-  if (!record) TRY(save_clock(*engine->store_, engine->boot_id_, boottime(), engine->clock_.now()));
+                                                key.secret.substr(0, 6), clock));
   TRY(engine->open_driver());
   engine->lists_ = std::make_unique<Lists>(
       *engine->store_, query::Cursors(TRY(cursor_keys(*engine->store_, engine->random_)), os::hmac_sha256));

@@ -64,16 +64,53 @@ TEST(ServiceClock, AJumpThatSomebodyVouchesForIsBelieved) {
 }
 
 TEST(ServiceClock, IsSavedAndLoaded) {
-  World world;
-  EXPECT_FALSE(must(load_clock(world.store)));
+  simulation::VirtualClock clock;
+  MemoryStore store(clock);
+  EXPECT_FALSE(must(load_clock(store)));
 
-  must(save_clock(world.store, "boot-1", 5000s, last_seen + 1h));
+  must(save_clock(store, "boot-1", 5000s, last_seen + 1h));
 
-  const auto loaded = must(load_clock(world.store));
+  const auto loaded = must(load_clock(store));
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->boot_id, "boot-1");
   EXPECT_EQ(loaded->boottime, Duration(5000s));
   EXPECT_EQ(loaded->time, last_seen + 1h);
+}
+
+/// A machine with one database, whose lives of the server end before they have done anything.
+struct Machine {
+  simulation::VirtualClock clock;
+  simulation::Chance chance{1};
+  MemoryStore store{clock};
+
+  Time start() {
+    const auto start = continue_clock(must(load_clock(store)), clock.boot_id(), clock.boottime(), clock.wall());
+    clock.start_from(start.base);
+    must(open_installation(store, chance, "", "", start));
+    return clock.now();
+  }
+};
+
+TEST(ServiceClock, IsWrittenDownByAStartThatEndsBeforeItsFirstSecond) {
+  Machine machine;
+  machine.start();
+  machine.clock.reboot(10min);
+  const auto began = machine.start();
+  machine.clock.advance(3h);
+  machine.clock.step_wall_clock(-2 * 365 * 24h);
+
+  EXPECT_GE(machine.start() - began, Duration(3h)) << "the boot is the same, whatever the wall clock says by now";
+}
+
+TEST(ServiceClock, OfAJumpIsNotTakenForTheWallClockOfThisBoot) {
+  Machine machine;
+  const auto began = machine.start();
+  machine.clock.reboot(10min);
+  machine.clock.step_wall_clock(365 * 24h);
+  EXPECT_LT(machine.start() - began, Duration(1min));
+  machine.clock.step_wall_clock(-365 * 24h);
+
+  EXPECT_GE(machine.start() - began, Duration(10min)) << "set right, it is asked again";
 }
 
 TEST(ServiceClock, GoesOnFromWhatWasWrittenAfterItsRecord) {
@@ -115,8 +152,8 @@ TEST(Installation, TwoOfThemHaveDifferentNames) {
   simulation::Chance one_chance(1), other_chance(2);
   MemoryStore one(clock), other(clock);
 
-  EXPECT_NE(must(open_installation(one, one_chance, "", "")).instance,
-            must(open_installation(other, other_chance, "", "")).instance);
+  EXPECT_NE(must(open_installation(one, one_chance, "", "", {})).instance,
+            must(open_installation(other, other_chance, "", "", {})).instance);
 }
 
 TEST(Installation, ReleasesTheClaimsOfEarlierLives) {
@@ -172,7 +209,9 @@ struct Door {
       return t.identities().update_key(*row);
     }));
   }
-  void start_with(const std::string& key) { must(open_installation(world.store, world.chance, key, key.substr(0, 3))); }
+  void start_with(const std::string& key) {
+    must(open_installation(world.store, world.chance, key, key.substr(0, 3), world.clock_start()));
+  }
   std::string asks(const std::string& key) { return outcome(access.caller_of(key, "request-9")); }
 };
 

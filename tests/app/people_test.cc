@@ -12,7 +12,7 @@ namespace {
 class PeopleAndKeys : public ::testing::Test {
  protected:
   PeopleAndKeys() {
-    must(open_installation(world.store, world.chance, "#mf_first", "mf_fir"));
+    must(open_installation(world.store, world.chance, "#mf_first", "mf_fir", world.clock_start()));
     must(workspaces.create(admin(), "search", false));
     must(workspaces.create(admin(), "secret", false));
     must(people.create(admin(), "ada", Role::member));
@@ -175,7 +175,7 @@ TEST_F(PeopleAndKeys, ARevokedFirstKeyDoesNotComeBackWithARestart) {
   const auto second = given_key({.name = "second", .user = "admin"});
   must(keys.revoke(with(second), first_key()));
 
-  must(open_installation(world.store, world.chance, "#mf_first", "mf_fir"));
+  must(open_installation(world.store, world.chance, "#mf_first", "mf_fir", world.clock_start()));
 
   EXPECT_EQ(enters("mf_first"), "unauthenticated key_unknown");
 }
@@ -184,7 +184,7 @@ TEST_F(PeopleAndKeys, AStartWithAnotherAdminKeyLeavesTheKeysThatWereMade) {
   const auto second = given_key({.name = "second", .user = "admin"});
   must(people.change(admin(), "admin", {.name = "root"}));
 
-  must(open_installation(world.store, world.chance, "#mf_other", "mf_oth"));
+  must(open_installation(world.store, world.chance, "#mf_other", "mf_oth", world.clock_start()));
 
   Access next_life{world.store, [](std::string_view secret) { return "#" + std::string(secret); }, world.clock};
   EXPECT_EQ(outcome(next_life.caller_of("mf_first", "r")), "unauthenticated key_unknown");

@@ -126,7 +126,7 @@ TEST(Worker, AResultWhoseClaimWasTakenAwayIsDropped) {
   const auto sandbox = world.a_running_sandbox();
   const auto root = world.remove(sandbox, without_archive);
   world.driver.during("kill", [&] {
-    must(open_installation(world.store, world.chance, "", ""));
+    must(open_installation(world.store, world.chance, "", "", world.clock_start()));
     EXPECT_EQ(world.step(root, Verb::stop_sandbox).phase, Phase::ready) << "its claim was released";
   });
 
@@ -142,7 +142,7 @@ TEST(Worker, AResultIsDroppedAlsoWhereTheNextLifeIsAtTheSameStep) {
   const auto root = world.remove(sandbox, without_archive);
   std::int64_t next_life = 0;
   world.driver.during("kill", [&] {
-    next_life = must(open_installation(world.store, world.chance, "", "")).epoch;
+    next_life = must(open_installation(world.store, world.chance, "", "", world.clock_start())).epoch;
     auto step = world.step(root, Verb::stop_sandbox);
     must(world.store.write([&](Transaction& t) -> Status {
       step.phase = Phase::running;

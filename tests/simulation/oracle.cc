@@ -26,6 +26,15 @@ void Oracle::extended(const ResourceId& id, Time promised) {
   if (known == promised_.end() || known->second < promised) promised_[id] = promised;
 }
 
+/// A later closure of the same commit may start what this one has set: what it promised is told by its own rows.
+void Oracle::written(std::span<const memory::Change> changes) {
+  for (const auto& [what, key] : changes) {
+    if (what != memory::Change::event) continue;
+    const auto life = rows_.lifetimes.find(rows_.events.at({key}).subject);
+    if (life != rows_.lifetimes.end()) told_with_[{key}] = life->second;
+  }
+}
+
 void Oracle::durable(std::span<const memory::Change> changes) {
   for (const auto& change : changes)
     if (change.what == memory::Change::event) event(rows_.events.at({change.key}));
@@ -36,7 +45,7 @@ void Oracle::event(const Event& event) {
   const auto& id = event.subject;
   const auto is = [&](std::string_view type) { return event.type == type; };
   if (is("sandbox.created")) {
-    const auto& life = rows_.lifetimes.at(id);
+    const auto& life = told_with_.at(event.id);
     if (life.expires_at && !life.halted_at) promised_[id] = *life.expires_at;
   } else if (is("sandbox.lifetime_set") || is("sandbox.stop_accepted") || is("sandbox.pause_accepted")) {
     if (!asked_.contains(id)) report("D1: nobody asked for " + event.type + " of " + id.text);
@@ -45,7 +54,7 @@ void Oracle::event(const Event& event) {
     const auto& ends = event.data.find("expires_at");
     if (ends == event.data.end() || ends->second == "never") return;
     // Of what stands still that is its retention, and no promise about running.
-    if (!rows_.lifetimes.at(id).halted_at) promised_[id] = Time(parse_wall_time(ends->second)->time_since_epoch());
+    if (!told_with_.at(event.id).halted_at) promised_[id] = Time(parse_wall_time(ends->second)->time_since_epoch());
   } else if (is("archive.verified")) {
     verified(id, {event.data.at("archive")});
   } else if (is("cleanup.completed")) {
@@ -73,6 +82,7 @@ void Oracle::committed(std::span<const memory::Change> changes) {
   }
   for (const auto& id : sandboxes) sandbox(id);
   for (const auto& id : tasks) task(id);
+  told_with_.clear();
 }
 
 void Oracle::sandbox(const ResourceId& id) {
@@ -208,10 +218,12 @@ void Oracle::fired(const std::set<ResourceId>& were_overdue, Moment then, const 
                       : due->action == ExpiryAction::stop ? lifecycle::Move::ask_stop
                                                           : lifecycle::Move::ask_pause;
     const bool not_now = kind_of_id(id.text) == Kind::sandbox && !lifecycle::next(life.state, move);
-    const bool soon = life.wake_at && *life.wake_at > clock_.now() && *life.wake_at <= clock_.now() + lateness;
+    // The pass has put it off, and it comes again; what a pass has missed wakes before that pass began.
+    const bool soon = life.wake_at && *life.wake_at > then.now && *life.wake_at <= clock_.now() + lateness;
     if (!not_now && !soon && lifetime::expired(life, then, down))
       report("D2: " + id.text + " is " + std::string(name(life.state)) + " and outlives its deadline, " +
-             std::string(name(due->trigger)) + " at " + format(due->at));
+             std::string(name(due->trigger)) + " at " + format(due->at) + ", and wakes at " +
+             (life.wake_at ? format(*life.wake_at) : "no time"));
   }
 }
 

@@ -31,6 +31,7 @@ class Oracle {
   void delete_accepted(const ResourceId& id) { deleted_.insert(id); }
 
   // What happens.
+  void written(std::span<const memory::Change> changes);          // by one closure, whose commit is to come
   void durable(std::span<const memory::Change> changes);          // one closure of a commit, before its answer
   void committed(std::span<const memory::Change> changes);        // all of them
   void effect(std::string_view call, const Incarnation& to);      // is about to be carried out
@@ -61,6 +62,7 @@ class Oracle {
     Time until{}, since{};
     Trigger of{};
   };
+  std::map<EventId, Lifetime> told_with_;            // how its sandbox stood when an event was written
   std::map<ResourceId, Time> promised_;
   std::map<ResourceId, Respite> respites_;           // after a downtime, for what was not used since
   std::map<ResourceId, Time> endings_;               // seen so far: each is judged once

@@ -37,7 +37,10 @@ void Oracle::sandbox_at_rest(const Sandbox& sandbox, const Downtime& down) {
   if (lifecycle::transitional(state)) report("C1: " + id.text + " is still " + std::string(name(state)) + " at rest");
   const auto& life = rows_.lifetimes.at(id);
   const auto due = lifetime::due(life, {clock_.now(), clock_.wall()}, down);
-  if (due && due->at + 2s < clock_.now()) report("D2: " + id.text + " outlives its deadline");
+  if (due && due->at + 2s < clock_.now())
+    report("D2: " + id.text + " is " + std::string(name(state)) + " and outlives its deadline, " +
+           std::string(name(due->trigger)) + " at " + format(due->at) + ", and wakes at " +
+           (life.wake_at ? format(*life.wake_at) : "no time"));
   if (life.limit_at && state == State::running && *life.limit_at + 2s < clock_.now())
     report("D3: " + id.text + " outlives its limit");
 }

@@ -1,12 +1,13 @@
 // One sandbox, and at its deadline, to the microsecond, a keepalive, its expiry and a delete: in one commit or in
 // several, in any order, with answers that are lost and servers that die. MAYFLY_RACES=N runs so many.
 
-#include <cstdlib>
+#include <atomic>
 #include <iostream>
 
 #include <gtest/gtest.h>
 
 #include "simulation/store.h"
+#include "simulation/threads.h"
 #include "support/must.h"
 #include "support/server.h"
 
@@ -48,7 +49,7 @@ class RaceTrack {
  private:
   void start() {
     const Outside outside{store_, *driver_, *blobs_, *reader_, images_, chance_, clock_};
-    server_ = std::make_unique<Server>(outside, must(open_installation(store_, chance_, "hash", "mf_")));
+    server_ = std::make_unique<Server>(outside, must(open_installation(store_, chance_, "hash", "mf_", {})));
     must(end_downtime(store_, chance_, server_->installation));
   }
   void end() {
@@ -170,18 +171,23 @@ class RaceTrack {
 };
 
 TEST(Races, NoKeepaliveThatWasAnsweredIsBroken) {
-  const char* text = std::getenv("MAYFLY_RACES");
-  const int count = text ? std::atoi(text) : 20'000;
-  RaceTrack track(1);
-  int broken = 0;
-  for (int race = 0; race < count && broken == 0; ++race) {
-    const auto what = track.run();
-    broken += what.empty() ? 0 : 1;
-    EXPECT_EQ(what, "") << "race " << race;
-  }
-  std::cout << count << " races of keepalive, expiry and delete: " << track.promises << " keepalives promised, "
-            << track.expiries << " expiries, " << track.deletes << " deletes, " << track.deaths << " deaths, " << broken
-            << " broken promises\n";
+  const auto count = from_environment("MAYFLY_RACES", 20'000);
+  const auto threads = std::min(jobs(), count);
+  std::atomic<std::size_t> promises = 0, expiries = 0, deletes = 0, deaths = 0, broken = 0;
+  on_threads(threads, [&](std::uint64_t job) {
+    RaceTrack track(1 + job);
+    for (auto race = job; race < count && broken == 0; race += threads) {
+      const auto what = track.run();
+      broken += what.empty() ? 0 : 1;
+      EXPECT_EQ(what, "") << "race " << race / threads << " of track " << 1 + job;
+    }
+    promises += track.promises;
+    expiries += track.expiries;
+    deletes += track.deletes;
+    deaths += track.deaths;
+  });
+  std::cout << count << " races of keepalive, expiry and delete: " << promises << " keepalives promised, " << expiries
+            << " expiries, " << deletes << " deletes, " << deaths << " deaths, " << broken << " broken promises\n";
 }
 
 }  // namespace

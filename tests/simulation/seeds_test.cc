@@ -27,6 +27,16 @@ TEST(Seeds, WhatWasFoundOnceStaysMended) {
       {{.seed = 51}, "D2: a wall clock that was set and set back while absolute deadlines were moved left one behind"},
       {{.seed = 1099511628932, .faults = 0x4400320, .clients = 0x513a2b, .steps = 93},
        "C1: a container that came up after the step that stopped it kept its delete waiting for ever"},
+      {{.seed = 4387}, "D2: the first life after a boot died in its first second, and with it went the only record of "
+                       "its clock: the next one asked a wall clock that had been set back by years"},
+      {{.seed = 3331, .faults = 0x82f6402c4, .clients = 0x5fbfff, .steps = 393},
+       "D1, of the oracle: a lifetime set and a start in one commit, and a retention was taken for a promise"},
+      {{.seed = 3266, .faults = 0xde240453, .clients = 0x4fff7f, .steps = 393},
+       "D2: a pause that came a second too early was written for a second later, by a clock that a reboot took back"},
+      {{.seed = 15506, .faults = 0x47dc405d4, .clients = 0x2fc267, .steps = 150},
+       "D2, of the world: the first transactions of a start still went by the clock of the life before"},
+      {{.seed = 16539, .faults = 0x81ce4026f, .clients = 0x6f3fff, .steps = 393},
+       "D1: use within the grace after a downtime began an idle time that ended before that grace"},
   };
   for (const auto& row : table) {
     const auto violations = violations_of(row.plan);

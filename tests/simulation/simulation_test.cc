@@ -1,22 +1,19 @@
 // MAYFLY_SEED=N runs that one alone, and tells its story; MAYFLY_SEEDS=N runs so many, from MAYFLY_FIRST_SEED on.
 // MAYFLY_MINUTES=N goes on with fresh ones for so long, and adds what came of them to the file MAYFLY_TALLY.
 
-#include <cstdlib>
+#include <atomic>
 #include <fstream>
 #include <iostream>
-#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "simulation/shrink.h"
+#include "simulation/threads.h"
 
 namespace mayfly::simulation {
 namespace {
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 0) : otherwise;
-}
+constexpr int most_failures = 10;   // of one run; each is shrunk, which takes a second
 
 Plan plan_of(std::uint64_t seed) {
   Plan plan;
@@ -46,22 +43,17 @@ bool holds(const Plan& plan, Tally& tally) {
   return false;
 }
 
-/// Two threads, each with every second seed: they share nothing.
+/// Each thread takes every n-th seed. What fails does not end it at once: several failures tell more than one.
 Tally run_range(std::uint64_t first, std::uint64_t count) {
-  const auto jobs = std::max<std::uint64_t>(1, from_environment("MAYFLY_JOBS", std::thread::hardware_concurrency()));
-  std::vector<Tally> tallies(jobs);
-  std::vector<std::thread> threads;
-  std::atomic<bool> failed{false};
-  for (std::uint64_t job = 0; job < jobs; ++job)
-    threads.emplace_back([&, job] {
-      for (auto seed = first + job; seed < first + count && !failed; seed += jobs)
-        if (!holds(plan_of(seed), tallies[job])) failed = true;
-    });
+  const auto threads = jobs();
+  std::vector<Tally> tallies(threads);
+  std::atomic<int> failed{0};
+  on_threads(threads, [&](std::uint64_t job) {
+    for (auto seed = first + job; seed < first + count && failed < most_failures; seed += threads)
+      if (!holds(plan_of(seed), tallies[job])) ++failed;
+  });
   Tally all;
-  for (std::uint64_t job = 0; job < jobs; ++job) {
-    threads[job].join();
-    all.add(tallies[job]);
-  }
+  for (const auto& tally : tallies) all.add(tally);
   return all;
 }
 

@@ -77,6 +77,7 @@ void SimulatedStore::run(Job& job, memory::Draft& draft) {
   }
   if (!job.status) draft.undo(job.from);
   job.to = draft.changes().size();
+  ran(std::span(draft.changes()).subspan(job.from));
 }
 
 void SimulatedStore::commit(Jobs& jobs, memory::Draft& draft) {

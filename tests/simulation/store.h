@@ -32,6 +32,8 @@ class SimulatedStore : public Store {
   const memory::Rows& rows() const { return rows_; }
   void restore(const memory::Rows& rows) { rows_ = rows; }
 
+  /// Told what each closure has changed while the rows are as that one left them. It may still be taken back.
+  std::function<void(std::span<const memory::Change>)> ran = [](auto) {};
   /// Told of each closure that a commit made durable, in their order, each time before it is answered.
   std::function<void(std::span<const memory::Change>)> durable = [](auto) {};
   /// And of all of them, when they were answered or the process died.

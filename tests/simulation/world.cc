@@ -53,6 +53,7 @@ void World::watch() {
     oracle_.effect(call, to);
   };
   host_.on_erase = [this](const LayerRef& layer, const std::string& bytes) { oracle_.erasing(layer, bytes); };
+  store_.ran = [this](auto changes) { oracle_.written(changes); };
   store_.durable = [this](auto changes) { oracle_.durable(changes); };
   store_.committed = [this](auto changes) {
     note_changes(changes);
@@ -138,8 +139,7 @@ void World::troubles() {
   }
   if (!host_.objects.empty() && host_.strike(&Faults::rot)) {
     auto& [key, bytes] = *std::next(host_.objects.begin(), chance_.below(host_.objects.size()));
-    if (!bytes.empty()) bytes[0] ^= 1;
-    host_.rotten.insert(key);
+    if (host_.rotten.insert(key).second && !bytes.empty()) bytes[0] ^= 1;   // a second bit would mend it
   }
 }
 
@@ -214,13 +214,12 @@ void World::boot() {
 
 /// Engine::open and Engine::start, in their order.
 Status World::start_server() {
+  clock_.start_from(Duration::zero());   // as a new process has it, until it knows more
   const auto record = TRY(load_clock(store_));
   const auto clock = continue_clock(record, clock_.boot_id(), clock_.boottime(), clock_.wall(), trust_clock_);
-  boot_id_ = clock.jumped ? record->boot_id : clock_.boot_id();
+  boot_id_ = clock.boot_id;
   clock_.start_from(clock.base);
-  const auto installation =
-      TRY(open_installation(store_, chance_, "hash of the admin key", "mf_", !clock.jumped));
-  if (!record) TRY(save_clock(store_, boot_id_, clock_.boottime(), clock_.now()));
+  const auto installation = TRY(open_installation(store_, chance_, "hash of the admin key", "mf_", clock));
   Outside outside{store_, *driver_, *blobs_, *reader_, images_, chance_, clock_};
   outside.elsewhere = [this](std::function<void()> work) { scheduler_.spawn("elsewhere", std::move(work)); };
   life_ = std::make_unique<Life>(outside, agent_, store_, scheduler_, installation, pool_sizes_);

@@ -24,7 +24,7 @@ void World::restart(Duration after, bool clock_believed) {
   store.on_commit(nullptr);
   clock.advance(after);
   server_ = std::make_unique<Server>(
-      outside(), must(open_installation(store, chance, "hash of the admin key", "mf_", clock_believed)));
+      outside(), must(open_installation(store, chance, "hash of the admin key", "mf_", clock_start(!clock_believed))));
   must(end_downtime(store, chance, server_->installation));
 }
 

@@ -58,6 +58,8 @@ class World {
   /// The server dies and starts again after so long; the host and the database stay. Where its wall clock cannot be
   /// believed, `after` is how far service time went on.
   void restart(Duration after = 0s, bool clock_believed = true);
+  /// What such a start continues: here service time is all there is since the boot.
+  ClockStart clock_start(bool jumped = false) const { return {Duration::zero(), "boot", jumped}; }
 
   Caller admin() const { return caller(Role::admin); }
   Caller caller(Role role) const;

@@ -6,18 +6,16 @@ namespace mayfly::query {
 
 namespace {
 
-constexpr std::size_t shown_name = 60;
-
 bool plain(std::string_view name) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$";
-  return !name.empty() && name.size() <= shown_name && name.find_first_not_of(letters) == name.npos;
+  return !name.empty() && cut(name) == name && name.find_first_not_of(letters) == name.npos;
 }
 
 }  // namespace
 
 Trail::Within Trail::into(std::string_view name) {
   std::string pointer = "/";
-  for (const char c : name.substr(0, shown_name)) {
+  for (const char c : cut(name)) {
     if (c == '~') pointer += "~0";
     else if (c == '/') pointer += "~1";
     else pointer += c;

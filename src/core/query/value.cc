@@ -28,16 +28,20 @@ const Value* Value::member(std::string_view name) const {
   return nullptr;
 }
 
-std::string in_quotes(std::string_view text) {
+std::string_view cut(std::string_view text) {
   std::size_t size = std::min(text.size(), shown_text);
-  // Never within a character.
   while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
+std::string in_quotes(std::string_view text) {
+  const auto part = cut(text);
   std::string shown = "\"";
-  for (const char c : text.substr(0, size)) {
+  for (const char c : part) {
     if (c == '"' || c == '\\') shown += '\\';
     shown += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
   }
-  return shown + (size < text.size() ? "...\"" : "\"");
+  return shown + (part.size() < text.size() ? "...\"" : "\"");
 }
 
 std::string describe(const Value& value) {

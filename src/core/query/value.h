@@ -28,6 +28,8 @@ struct Value {
 
 /// "the string \"three\"", "number 3.5", "null": as a message shows it, cut to a readable length.
 std::string describe(const Value& value);
+/// As much of it as a message shows, and no half of a character.
+std::string_view cut(std::string_view text);
 /// In quotes and cut, for a message.
 std::string in_quotes(std::string_view text);
 
