@@ -193,8 +193,8 @@ Status Trash::stop_what_runs(const Trashed& workspace) {
       const auto rows = TRY(look(t));
       bool any = false;
       for (auto row : rows) {
-        // One that was started since the workspace came back is somebody's.
-        if (now->restoring && row.started_at && *row.started_at > now->deleted_at) continue;
+        // One that was made or started since the workspace came back is somebody's.
+        if (now->restoring && row.resource.updated_at > now->deleted_at) continue;
         TRY(apply_move(t, row, lifecycle::Move::ask_stop, {"trash", "system:trash", t.now()}, installation_));
         TRY(audit(t, random_, Caller::system("trash", workspace.id), "sandbox.stop_accepted", row.resource, {},
                   now->event));

@@ -232,6 +232,14 @@ TEST_F(ForestStory, ARestoreStopsWhatRanWhenItsWorkspaceWentAndNothingElse) {
 
   EXPECT_EQ(world.state_of(box), "stopped");
   EXPECT_EQ(world.state_of(fresh), "running");
+  must(remove(Kind::workspace, team.id));
+  must(world->trash.run_once());
+  world.run_workers();
+  must(world->trash.restore(boss, Kind::workspace, team.id.text));
+  must(world->sandboxes.start(in_team, "fresh"));
+  must(world->trash.run_once());
+  world.run_workers();
+  EXPECT_EQ(world.state_of(fresh), "running") << "asked for before the trash let go of it";
 }
 
 TEST_F(ForestStory, AHeldLeafKeepsWhateverItLiesIn) {

@@ -135,21 +135,21 @@ TEST_F(Forest, BadInputIsNamed) {
   const auto code = [](const Answer& answer) {
     return std::to_string(answer.status) + " " + answer.string("error.code");
   };
-  EXPECT_EQ(code(api().post("/api/apps", json::object{{"name", ""}})), "400 body_invalid");
+  EXPECT_EQ(code(api().post("/api/apps", json::object{{"name", ""}})), "400 invalid");
   EXPECT_EQ(code(api().post("/api/apps", json::object{{"name", "Notes"}})), "409 name_taken");
-  EXPECT_EQ(code(api().post("/api/apps", json::object{{"name", "x"}, {"colour", 1}})), "400 body_invalid");
+  EXPECT_EQ(code(api().post("/api/apps", json::object{{"name", "x"}, {"colour", 1}})), "400 invalid");
   EXPECT_EQ(code(api().post("/api/elements", json::object{{"name", "x"}, {"appId", "app_none"}})), "404 app_not_found");
   EXPECT_EQ(code(api().post("/api/elements", json::object{{"name", "x"},
                                                           {"appId", app},
                                                           {"content", std::string(70'000, 'x')}})),
-            "400 body_invalid");
+            "400 invalid");
   EXPECT_EQ(code(api().post("/api/databases", json::object{{"name", "Not A Name"}})), "400 name_invalid");
   EXPECT_EQ(code(api().remove("/api/apps/" + app + "?purge=perhaps")), "400 invalid_parameter");
   EXPECT_EQ(code(api().remove("/api/apps/" + app + "?retention_tier=forever")), "400 invalid_parameter");
   EXPECT_EQ(code(api().remove("/api/apps/" + app + "?purg=true")), "400 unknown_parameter");
   EXPECT_EQ(code(api().get("/api/apps?include_deleted=perhaps")), "400 invalid_parameter");
   EXPECT_EQ(code(api().post("/api/holds", json::object{{"resourceId", app}, {"reason", "r"}, {"expiresAt", "soon"}})),
-            "400 body_invalid");
+            "400 invalid");
   EXPECT_EQ(code(api().post("/api/apps/" + app + "/restore")), "409 not_deleted");
   EXPECT_EQ(code(api().call("DELETE", "/api/apps/" + app, {}, {{"If-Match", "\"0\""}})), "412 plan_changed");
   EXPECT_EQ(code(api().remove("/api/workspaces/" + api().get("/v1/workspaces/default").string("id"))),
