@@ -5,6 +5,7 @@
 
 #include "app/access.h"
 #include "app/archives.h"
+#include "app/cleanup_control.h"
 #include "app/cleanups.h"
 #include "app/doctor.h"
 #include "app/execution.h"
@@ -52,6 +53,7 @@ struct Services {
   Doctor& doctor;
   Explanations& explanations;
   Lists& lists;
+  CleanupControl& cleanup_control;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text
   std::string openapi;                                      // the document, as JSON

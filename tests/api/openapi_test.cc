@@ -38,6 +38,7 @@ Services services_of_nobody() {
           .doctor = nobody<Doctor>(),
           .explanations = nobody<Explanations>(),
           .lists = nobody<Lists>(),
+          .cleanup_control = nobody<CleanupControl>(),
           .ready = {},
           .metrics = {},
           .openapi = {},

@@ -9,6 +9,7 @@ void add_routes(http::Router& router, Services& services) {
     return refused(status, detail, request);
   });
   add_cleanup_task_routes(router, services);
+  add_cleanup_control_routes(router, services);
 }
 
 }  // namespace mayfly::api::aeontel

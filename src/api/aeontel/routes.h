@@ -7,6 +7,7 @@
 namespace mayfly::api::aeontel {
 
 void add_cleanup_task_routes(http::Router& router, Services& services);
+void add_cleanup_control_routes(http::Router& router, Services& services);
 
 void add_routes(http::Router& router, Services& services);
 
