@@ -24,18 +24,31 @@ constexpr const char* key = "bench-key-of-nobody-else";
 
 }  // namespace
 
-Server::Server(const std::string& bin, const std::string& configuration) {
+Server::Server(const std::string& bin, const std::string& configuration) : bin_(bin) {
   char name[] = "/tmp/mayfly-bench-XXXXXX";
   folder_ = ::mkdtemp(name);
   data_ = folder_ + "/data";
+  std::ofstream(folder_ + "/config.toml") << configuration;
+  start();
+}
+
+void Server::while_down(const std::function<void(const std::string& data)>& work) {
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);
+  work(data_);
+  start();
+}
+
+void Server::start() {
   const auto out = folder_ + "/out", file = folder_ + "/config.toml";
-  std::ofstream(file) << configuration;
+  url_.clear();
+  std::filesystem::remove(out);
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), 1);
     ::dup2(::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600), 2);
     ::setenv("MAYFLY_ADMIN_KEY", key, 1);
-    ::execl((bin + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0",
+    ::execl((bin_ + "/mayfly").c_str(), "mayfly", "serve", "--data", data_.c_str(), "--listen", "127.0.0.1:0",
             "--config", file.c_str(), nullptr);
     ::_exit(127);
   }

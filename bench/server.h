@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <boost/json.hpp>
@@ -14,12 +15,16 @@ class Server {
   explicit Server(const std::string& bin, const std::string& configuration = {});   // TOML
   ~Server();
 
+  /// Stops the server for as long as `work` takes; it is given the data folder.
+  void while_down(const std::function<void(const std::string& data)>& work);
+
   const std::string& data() const { return data_; }
   int pid() const { return pid_; }
   http::Client client() const;
 
  private:
-  std::string folder_, data_, url_;
+  void start();
+  std::string bin_, folder_, data_, url_;
   int pid_ = -1;
 };
 
