@@ -15,7 +15,8 @@ usage() {
 ./do fuzz SECONDS    each target of tests/fuzz for so long under clang's libFuzzer; finds are kept in its corpus
 ./do coverage        branch coverage of src/core by its own tests; fails below 95 %
 ./do mutants         plants each bug of tests/mutants; the tests named there must see it
-./do bench [PART...]  figures beside raw crun and tar, as ratios: life, archive, idle, pool, asleep, hostile, list
+./do bench [PART...]  figures beside raw crun, tar and bullmq, as ratios: life, archive, idle, pool, asleep, hostile,
+                     cleanup, list
 ./do lint            formatting, static analysis and code rules
 TEXT
 }
@@ -114,6 +115,17 @@ coverage() {
     --fail-under-branch 95 build/coverage
 }
 
+# The peer of the part "cleanup": a queue on a Redis that syncs each write. Without it the figures stand alone.
+bench_peers() {
+  [ $# -gt 0 ] && [[ " $* " != *" cleanup "* ]] && return
+  install redis-server nodejs npm
+  local folder=build/bench-peers
+  mkdir -p "$folder"
+  [ -d "$folder/node_modules/bullmq" ] || npm install --prefix "$folder" --no-audit --no-fund bullmq >"$folder/npm.log" 2>&1 ||
+    echo "bullmq cannot be installed; see $folder/npm.log" >&2
+  export MAYFLY_BENCH_PEERS=$PWD/$folder
+}
+
 lint() {
   install "${packages[@]}" clang-tidy clang-format
   /usr/bin/python3 tools/tidy.py
@@ -130,7 +142,7 @@ case "${1:-}" in
   build) build "${2:-release}" ;;
   demo) build release | tail -n 1; exec tools/demo.sh build/release/bin ;;
   test) if [ "${2:-}" = long ]; then test_long "${3:?how many minutes?}"; else test_all "${2:-test}" "${@:3}"; fi ;;
-  bench) build release | tail -n 1; exec tools/bench.sh build/release/bin "${@:2}" ;;
+  bench) build release | tail -n 1; bench_peers "${@:2}"; exec tools/bench.sh build/release/bin "${@:2}" ;;
   fuzz) fuzz "${2:?how many seconds for each target}" ;;
   coverage) coverage ;;
   mutants) setup; exec /usr/bin/python3 tools/mutants.py "${@:2}" ;;

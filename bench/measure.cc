@@ -1,6 +1,7 @@
 #include "measure.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/core.h>
 
@@ -27,6 +28,9 @@ void row(const std::string& what, const Samples& ours, const std::string& peer, 
   fmt::print("\n");
 }
 
-void note(const std::string& what, const std::string& figure) { fmt::print("{:<36} {}\n", what, figure); }
+void note(const std::string& what, const std::string& figure) {
+  fmt::print("{:<36} {}\n", what, figure);
+  std::fflush(stdout);
+}
 
 }  // namespace mayfly::bench

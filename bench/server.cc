@@ -35,6 +35,7 @@ Server::Server(const std::string& bin, const std::string& configuration) : bin_(
 void Server::start() {
   const auto out = folder_ + "/out", file = folder_ + "/config.toml";
   url_.clear();
+  std::filesystem::remove(out);   // that of the life before
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);

@@ -5,6 +5,7 @@
 
 #include "app/access.h"
 #include "app/archives.h"
+#include "app/cleanup_control.h"
 #include "app/cleanups.h"
 #include "app/data_tokens.h"
 #include "app/doctor.h"
@@ -63,6 +64,7 @@ struct Services {
   Holds& holds;
   Runtimes& runtimes;
   const DataTokens& tokens;
+  CleanupControl& cleanup_control;
   std::function<Status()> ready;                            // what is not ready, in a sentence
   std::function<std::string()> metrics;                     // Prometheus text
   std::string openapi;                                      // the document, as JSON

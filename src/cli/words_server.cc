@@ -1,3 +1,4 @@
+#include "cli/cleanup_control.h"
 #include "cli/command_tree.h"
 #include "cli/exit_code.h"
 
@@ -17,6 +18,30 @@ void CommandTree::cleanups() {
   needs(add(cleanup, "retry", "try a failed or waiting task again now",
             [&l](Session& s) { return retry_cleanup(s, l.subject); }),
         "TASK");
+
+  needs(add(cleanup, "cancel", "begin nothing more of a delete; a retry goes on",
+            [&l](Session& s) { return cancel_cleanup(s, l.subject); }),
+        "TASK");
+  auto* skip = add(cleanup, "skip", "count a step as done that cannot be done, and go on",
+                   [&l](Session& s) { return skip_cleanup(s, l.subject, l.second); });
+  needs(skip, "TASK");
+  skip->add_option("--reason", l.second, "why; doctor shows it until somebody has seen to it")->required();
+  needs(add(cleanup, "attempts", "the last attempts of one task",
+            [&l](Session& s) { return cleanup_attempts(s, l.subject); }),
+        "TASK");
+  needs(add(cleanup, "progress", "how far a tree is, and what keeps it",
+            [&l](Session& s) { return cleanup_progress(s, l.subject); }),
+        "TASK");
+  auto* pause = add(cleanup, "pause", "begin no more steps: of all deletes, or of a workspace or kind",
+                    [&l](Session& s) { return pause_cleanup(s, l.list.resource, l.list.type, l.second); });
+  auto* resume = add(cleanup, "resume", "go on with what was paused",
+                     [&l](Session& s) { return resume_cleanup(s, l.list.resource, l.list.type); });
+  pause->add_option("--reason", l.second, "why, for whoever wonders")->required();
+  for (auto* each : {pause, resume}) {
+    each->add_option("--of-workspace", l.list.resource, "only of that workspace")->type_name("ID");
+    each->add_option("--kind", l.list.type, "only of that kind: sandbox, volume, archive, image");
+  }
+  add(cleanup, "pauses", "what holds deletes up", [](Session& s) { return list_pauses(s); });
 
   auto* stale = add(cleanup, "stale", "what nobody has used for long: a dry run unless --apply",
                     [&l](Session& s) { return sweep_stale(s, l.stale); });

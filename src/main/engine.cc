@@ -23,6 +23,7 @@ constexpr auto between_looks = std::chrono::milliseconds(100);
 constexpr int disk_every = 2;
 constexpr int ballast_every = 60;
 constexpr int forget_every = 10;
+constexpr int purge_every = 10;
 constexpr int trim_every = 15;
 constexpr int collect_every = 60;
 // A loop that could not reach the store tries again after this, instead of spinning.
@@ -172,7 +173,9 @@ void Engine::wire() {
       log::warning("a sandbox runs with limits that could not be enforced as asked",
                    {{"sandbox", sandbox.resource.id.text}, {"caveats", special}});
   };
-  worker_ = std::make_unique<Worker>(*store_, *steps_, *transitions_, locks_, random_, installation_);
+  dispatcher_ = std::make_unique<Dispatcher>(config_.dispatch, random_);
+  worker_ = std::make_unique<Worker>(*store_, *steps_, *transitions_, *dispatcher_, locks_, random_, clock_,
+                                     installation_);
   worker_->claimed = [this](Lane lane) { bell(lane).ring_one(); };
   deadlines_ = std::make_unique<Deadlines>(*store_, *activity_, *deletion_, random_, clock_, installation_);
   reconciler_ = std::make_unique<Reconciler>(*store_, *measured_, *blobs_, *images_, *deletion_, locks_, random_,
@@ -183,6 +186,7 @@ void Engine::wire() {
   archives_->post = [this](std::function<void()> work) { executor_->post(std::move(work)); };
   path_restore_ = std::make_unique<PathRestore>(*archives_, *execution_);
   cleanups_ = std::make_unique<Cleanups>(*store_, *waiting_, random_, clock_);
+  cleanup_control_ = std::make_unique<CleanupControl>(*store_, *dispatcher_, random_, clock_);
   stale_ = std::make_unique<StaleSweep>(*store_, *measured_, *activity_, *deletion_, clock_, installation_);
   access_ = std::make_unique<Access>(*store_, [](std::string_view secret) { return os::sha256_hex(secret); }, clock_);
   people_ = std::make_unique<People>(*store_, *access_, random_);
@@ -208,6 +212,7 @@ void Engine::wire() {
       *sandboxes_, *execution_, *archives_, *cleanups_, *stale_, *catalog_, *access_, *idempotency_, *people_,
       *keys_, *workspaces_, *standby_, *volumes_, *builds_, *path_restore_, *doctor_, *explanations_,
       *lists_, *forest_, *trash_, *holds_, *runtimes_, *tokens_,
+      *cleanup_control_,
       [this]() -> Status {
         if (ready_) return {};
         return fail(Code::unavailable, "still comparing the host with the database", "starting");
@@ -342,6 +347,9 @@ void Engine::keep_house() {
     if (round % forget_every == 0)
       if (const auto done = idempotency_->purge_once(); !done)
         log::error("old idempotency keys were not forgotten", {{"error", done.error().message}});
+    if (round % purge_every == 0)
+      if (const auto done = cleanup_control_->purge_once(std::chrono::hours(24) * config_.keep_completed_days); !done)
+        log::error("completed cleanup tasks were not purged", {{"error", done.error().message}});
     // What an archive or a wave of creates needed for a moment would else be kept for ever: some 40 MB.
     if (round % trim_every == 0) ::malloc_trim(0);
     if (round % collect_every == 0)

@@ -101,6 +101,7 @@ class Engine {
   std::unique_ptr<ImageBuilds> builds_;
   std::unique_ptr<Steps> steps_;
   std::unique_ptr<Transitions> transitions_;
+  std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Deadlines> deadlines_;
   std::unique_ptr<Reconciler> reconciler_;
@@ -108,6 +109,7 @@ class Engine {
   std::unique_ptr<Archives> archives_;
   std::unique_ptr<PathRestore> path_restore_;
   std::unique_ptr<Cleanups> cleanups_;
+  std::unique_ptr<CleanupControl> cleanup_control_;
   std::unique_ptr<Lists> lists_;
   std::unique_ptr<StaleSweep> stale_;
   std::unique_ptr<Access> access_;

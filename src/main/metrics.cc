@@ -80,6 +80,14 @@ std::string Engine::metrics() const {
     for (const auto& [state, count] : TRY(t.sandboxes().count_by_state()))
       out.value("mayfly_sandboxes", count, "state=\"" + std::string(name(state)) + "\"");
     add_queue(out, TRY(t.tasks().open_by_verb()), t.now());
+    std::int64_t paused = 0, tripped = 0;
+    for (const auto& pause : TRY(t.cleanup_records().pauses())) {
+      if (pause.scope.starts_with("allowed:")) continue;
+      ++(pause.tripped ? tripped : paused);
+    }
+    out.family("mayfly_cleanup_pauses", "gauge", "What holds deletes up, by who stopped it.");
+    out.value("mayfly_cleanup_pauses", paused, "by=\"person\"");
+    out.value("mayfly_cleanup_pauses", tripped, "by=\"blast_radius\"");
     return {};
   });
   const auto late = deadlines_->lateness();
@@ -95,6 +103,10 @@ std::string Engine::metrics() const {
   out.value("mayfly_work_total", worker_->counters.retried.load(), "result=\"retried\"");
   out.value("mayfly_work_total", worker_->counters.failed.load(), "result=\"failed\"");
   out.value("mayfly_work_total", worker_->counters.zombies.load(), "result=\"zombie\"");
+  out.family("mayfly_breaker_open", "gauge", "Whether nothing is begun that needs this driver: it does not answer.");
+  for (const auto& [part, breaker] : dispatcher_->parts())
+    out.value("mayfly_breaker_open", breaker.state() == dispatch::Breaker::State::closed ? 0 : 1,
+              "driver=\"" + std::string(dispatch::name(part)) + "\"");
   out.family("mayfly_archived_bytes_total", "counter", "Compressed bytes of archives that were verified.");
   out.value("mayfly_archived_bytes_total", archiver_->bytes_archived.load());
   out.family("mayfly_freed_bytes_total", "counter", "Bytes of files of sandboxes and volumes that were destroyed.");

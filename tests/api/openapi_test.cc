@@ -43,6 +43,7 @@ Services services_of_nobody() {
           .holds = nobody<Holds>(),
           .runtimes = nobody<Runtimes>(),
           .tokens = nobody<DataTokens>(),
+          .cleanup_control = nobody<CleanupControl>(),
           .ready = {},
           .metrics = {},
           .openapi = {},

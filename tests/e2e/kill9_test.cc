@@ -16,9 +16,9 @@ std::vector<std::string> named_places() {
   return names;
 }
 
-/// Places with a story of their own: sleeper_test.cc, reconcile_kill_test.cc.
+/// Places with a story of their own: sleeper_test.cc, reconcile_kill_test.cc, cleanup_control_test.cc.
 bool has_own_story(const std::string& place) {
-  return place.starts_with("reconcile.") || place.starts_with("claim_sandbox.") ||
+  return place.starts_with("reconcile.") || place.starts_with("claim_sandbox.") || place.starts_with("cleanup.") ||
          place.starts_with("sleep_sandbox.") || place.starts_with("wake_sandbox.");
 }
 

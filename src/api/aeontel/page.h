@@ -4,17 +4,11 @@
 #include <boost/json.hpp>
 
 #include "api/aeontel/handler.h"
+#include "api/aeontel/render.h"
 #include "api/list_request.h"
 #include "api/problem.h"
 
 namespace mayfly::api::aeontel {
-
-inline boost::json::value or_null(const std::string& text) {
-  return text.empty() ? boost::json::value() : boost::json::value(text);
-}
-inline boost::json::value or_null(const std::optional<Time>& at) {
-  return at ? boost::json::value(format(*at)) : boost::json::value();
-}
 
 inline http::Response ok(const boost::json::value& body, int status = 200) {
   return json_response(status, boost::json::serialize(body));

@@ -11,6 +11,7 @@ void add_routes(http::Router& router, Services& services) {
   add_cleanup_task_routes(router, services);
   add_forest_routes(router, services);
   add_trash_routes(router, services);
+  add_cleanup_control_routes(router, services);
 }
 
 }  // namespace mayfly::api::aeontel

@@ -9,6 +9,7 @@ namespace mayfly::api::aeontel {
 void add_cleanup_task_routes(http::Router& router, Services& services);
 void add_forest_routes(http::Router& router, Services& services);
 void add_trash_routes(http::Router& router, Services& services);
+void add_cleanup_control_routes(http::Router& router, Services& services);
 
 void add_routes(http::Router& router, Services& services);
 

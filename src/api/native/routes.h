@@ -13,6 +13,7 @@ void add_port_routes(http::Router& router, Services& services);
 void add_file_routes(http::Router& router, Services& services);
 void add_archive_routes(http::Router& router, Services& services);
 void add_cleanup_routes(http::Router& router, Services& services);
+void add_cleanup_control_routes(http::Router& router, Services& services);
 void add_image_routes(http::Router& router, Services& services);
 void add_people_routes(http::Router& router, Services& services);
 void add_key_routes(http::Router& router, Services& services);

@@ -56,6 +56,7 @@ void add_routes(http::Router& router, Services& services) {
   add_port_routes(router, services);
   add_archive_routes(router, services);
   add_cleanup_routes(router, services);
+  add_cleanup_control_routes(router, services);
   add_image_routes(router, services);
   add_people_routes(router, services);
   add_key_routes(router, services);

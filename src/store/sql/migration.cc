@@ -38,11 +38,11 @@ constexpr Migration known[] = {
     {11,
 #include "store/sql/migrations/0011_forest.sql"
     },
-    {14,
-#include "store/sql/migrations/0014_dispatch.sql"
+    {12,
+#include "store/sql/migrations/0012_dispatch.sql"
     },
-    {17,
-#include "store/sql/migrations/0017_runtimes.sql"
+    {13,
+#include "store/sql/migrations/0013_runtimes.sql"
     },
 };
 
