@@ -5,8 +5,7 @@
 
 namespace mayfly::fuzz {
 
-/// Ids, instants and cursors: a cursor of a native list is the id of a thing. A grammar of queries, such as a filter,
-/// gets its lines here.
+/// Ids and instants; a cursor of a list that has no grammar is the id of a thing. What has one is in query.cc.
 void words(std::string_view input) {
   if (const auto uuid = parse_uuid(input)) {
     CHECK(parse_uuid(hex(*uuid)) == uuid && parse_uuid(dashed(*uuid)) == uuid);

@@ -43,8 +43,9 @@ void World::keep_time() {
     const auto overdue = oracle_.overdue(down);
     const auto next = life_->server.deadlines.run_once();
     heard("deadlines", next);
-    // Not where it has only begun: more has come in meanwhile, and it comes again at once.
-    if (next && !(*next && **next <= clock_.now())) oracle_.fired(overdue, began, down);
+    // Not where it has only begun: more has come in meanwhile, or the wall clock was set, and it comes again at once.
+    const bool comes_again = next && ((*next && **next <= clock_.now()) || life_->alarm.rung);
+    if (next && !comes_again) oracle_.fired(overdue, began, down);
     auto until = std::optional(clock_.now() + after_trouble);
     if (next) until = *next && **next != Time::max() ? *next : std::nullopt;
     scheduler_.wait(life_->alarm, until);

@@ -35,6 +35,9 @@ TEST(Seeds, WhatWasFoundOnceStaysMended) {
        "D2: a pause that came a second too early was written for a second later, by a clock that a reboot took back"},
       {{.seed = 15506, .faults = 0x47dc405d4, .clients = 0x2fc267, .steps = 150},
        "D2, of the world: the first transactions of a start still went by the clock of the life before"},
+      {{.seed = 12827, .faults = 0xbb3d8069f, .clients = 0x571bdd, .steps = 382},
+       "D2, of the oracle: a wall clock that was set and set back within one pass, which comes again for it"},
+      {{.seed = 15942, .faults = 0xc3be0025a, .clients = 0x7f2fff, .steps = 346}, "D2, of the oracle: the same"},
       {{.seed = 16539, .faults = 0x81ce4026f, .clients = 0x6f3fff, .steps = 393},
        "D1: use within the grace after a downtime began an idle time that ended before that grace"},
   };
