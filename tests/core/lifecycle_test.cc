@@ -115,7 +115,7 @@ TEST(Lifecycle, NothingRunsOfWhatHasNotBegunOrHasEnded) {
   for (int s = 0; s < states; ++s)
     if (!may_run(static_cast<State>(s))) quiet.insert(word(static_cast<State>(s)));
 
-  EXPECT_EQ(quiet, (std::set<std::string>{"active", "writing", "requested", "stopped", "failed", "gone"}));
+  EXPECT_EQ(quiet, (std::set<std::string>{"active", "writing", "requested", "stopped", "failed", "trashed", "gone"}));
 }
 
 TEST(Lifecycle, EveryTransitionalStateHasAWayOnThatAWorkerTakes) {

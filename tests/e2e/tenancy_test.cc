@@ -43,7 +43,7 @@ class Tenancy : public Served {
       const auto task = a_->remove("/v1/volumes/" + theirs_["volumes"] + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
     }
-    if (theirs_.contains("holds")) EXPECT_EQ(a_->remove("/api/holds/" + theirs_["holds"]).status, 200);
+    if (theirs_.contains("holds")) { EXPECT_EQ(a_->remove("/api/holds/" + theirs_["holds"]).status, 200); }
     for (const auto* word : {"databases", "apps"}) {
       if (!theirs_.contains(word)) continue;
       const auto gone = a_->remove("/api/" + std::string(word) + "/" + theirs_[word] + "?purge=true");

@@ -142,7 +142,7 @@ TEST_F(ListPlans, ListsOfTheForestAreLedByAnIndex) {
     must(sql::SqlListTable(explaining).slice(listing));
     for (const auto& plan : explaining.plans) {
       EXPECT_NE(plan.find(row.index), plan.npos) << plan;
-      EXPECT_EQ(plan.find("SCAN"), plan.npos) << plan;
+      EXPECT_EQ(plan.find("SCAN t0"), plan.npos) << plan;
       EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << plan;
     }
   }
