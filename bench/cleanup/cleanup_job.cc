@@ -74,7 +74,8 @@ double store_alone() {
     }
   });
   const auto commits = static_cast<double>(engine.store->stats().commits - before);
-  note(fmt::format("store alone, {} tasks", all_tasks), fmt::format("{:.0f} tasks/s, {:.0f} commits/s", all_tasks / took, commits / took));
+  note(fmt::format("store alone, {} tasks", all_tasks),
+       fmt::format("{:.0f} tasks/s, {:.0f} commits/s", all_tasks / took, commits / took));
   return all_tasks / took;
 }
 
