@@ -121,7 +121,8 @@ bench_peers() {
   install redis-server nodejs npm
   local folder=build/bench-peers
   mkdir -p "$folder"
-  [ -d "$folder/node_modules/bullmq" ] || npm install --prefix "$folder" --no-audit --no-fund bullmq >"$folder/npm.log" 2>&1 ||
+  [ -d "$folder/node_modules/bullmq" ] && [ -d "$folder/node_modules/ioredis" ] ||
+    npm install --prefix "$folder" --no-audit --no-fund bullmq ioredis >"$folder/npm.log" 2>&1 ||
     echo "bullmq cannot be installed; see $folder/npm.log" >&2
   export MAYFLY_BENCH_PEERS=$PWD/$folder
 }

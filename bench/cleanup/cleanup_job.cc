@@ -74,7 +74,8 @@ double store_alone() {
     }
   });
   const auto commits = static_cast<double>(engine.store->stats().commits - before);
-  note(fmt::format("store alone, {} tasks", all_tasks), fmt::format("{:.0f} tasks/s, {:.0f} commits/s", all_tasks / took, commits / took));
+  note(fmt::format("store alone, {} tasks", all_tasks),
+       fmt::format("{:.0f} tasks/s, {:.0f} commits/s", all_tasks / took, commits / took));
   return all_tasks / took;
 }
 
@@ -165,8 +166,8 @@ void latency(const Peer& peer) {
   for (const int rate : {100, 1'000, 5'000}) {
     const auto ours = waits_at(rate, seconds);
     std::string beside;
-    if (peer.there()) {
-      const Samples theirs{peer.latency(rate, seconds)};
+    const Samples theirs{peer.there() ? peer.latency(rate, seconds) : std::vector<double>()};
+    if (!theirs.ms.empty()) {
       beside = fmt::format("   bullmq p50 {:.2f} p99 {:.2f} max {:.1f} ms", theirs.p50(), theirs.at(0.99),
                            theirs.at(1));
     }
@@ -269,14 +270,14 @@ int main(int argc, char** argv) {
   const Peer peer(modules, source + "/bench/cleanup/bullmq.mjs");
   const auto alone = store_alone();
   const auto engine = whole_engine();
-  if (peer.there()) {
-    const auto theirs = peer.burn(peer_jobs);
+  const auto theirs = peer.there() ? peer.burn(peer_jobs) : 0;
+  if (theirs > 0) {
     note("bullmq, Redis syncs always", fmt::format("{:.0f} jobs/s, of {}", theirs, peer_jobs));
     note("... store alone / bullmq", fmt::format("{:.1f}   aim >= 5 {}", alone / theirs, verdict(alone >= 5 * theirs)));
     note("... whole engine / bullmq",
          fmt::format("{:.1f}   aim >= 2 {}", engine / theirs, verdict(engine >= 2 * theirs)));
   } else {
-    note("bullmq", "not installed: no ratio");
+    note("bullmq", "not installed, or it did not run: no ratio");
   }
   trees();
   wide_root();

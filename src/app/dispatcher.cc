@@ -88,11 +88,19 @@ Result<std::vector<Task>> Dispatcher::take_turn(Transaction& t, Situation& now, 
     for (const auto& line : lines) {
       if (taken.size() >= most) return taken;
       if (!allowed(now, line, t.now())) continue;
-      const auto room = std::min(most - taken.size(),
-                                 dispatch::room_under(rules_.caps, now.in_work, line.workspace, line.lane, line.kind));
+      auto room = std::min(most - taken.size(),
+                           dispatch::room_under(rules_.caps, now.in_work, line.workspace, line.lane, line.kind));
+      // What is begun of a part that was down only shows whether it answers again.
+      if (const auto part = dispatch::part_of(line.lane, line.kind)) {
+        std::lock_guard guard(mutex_);
+        const auto& breaker = breakers_[static_cast<std::size_t>(*part)];
+        if (breaker.state() != dispatch::Breaker::State::closed) room = std::min<std::size_t>(room, 1);
+      }
       if (room == 0) continue;
       for (auto& task : TRY(t.tasks().claimable(line, priority, t.now(), room))) {
         TRY(take(task));
+        // A probe begins with its claim: nothing else of its part is claimed beside it.
+        if (!now.reading) began(task, t.now());
         now.in_work.add(line.workspace, line.lane, line.kind, 1);
         taken.push_back(std::move(task));
       }

@@ -35,7 +35,8 @@ struct Queues {
 };
 
 TEST(RoundRobin, GivesEachAFewInTurn) {
-  Queues queues{.waiting = {{workspace(1), 10}, {workspace(2), 1}, {workspace(3), 6}}};
+  Queues queues;
+  queues.waiting = {{workspace(1), 10}, {workspace(2), 1}, {workspace(3), 6}};
 
   queues.round(100);
 
@@ -45,7 +46,8 @@ TEST(RoundRobin, GivesEachAFewInTurn) {
 }
 
 TEST(RoundRobin, KeepsTheRestOfATurnThatRoomCutShort) {
-  Queues queues{.waiting = {{workspace(1), 10}, {workspace(2), 10}}};
+  Queues queues;
+  queues.waiting = {{workspace(1), 10}, {workspace(2), 10}};
 
   for (int i = 0; i < 10; ++i) queues.round(1);
 
@@ -55,7 +57,8 @@ TEST(RoundRobin, KeepsTheRestOfATurnThatRoomCutShort) {
 }
 
 TEST(RoundRobin, DoesNotWaitForOneThatIsGone) {
-  Queues queues{.waiting = {{workspace(1), 10}, {workspace(2), 3}}};
+  Queues queues;
+  queues.waiting = {{workspace(1), 10}, {workspace(2), 3}};
   queues.round(2);
   queues.waiting.erase(workspace(1));
 

@@ -138,9 +138,12 @@ void Oracle::task(const TaskId& id) {
     report("C4: task " + id.text + " left failed without a retry or a skip");
   if (row.phase == Phase::failed && row.work.last_error.empty()) report("C1: failed without a reason: " + id.text);
   if (row.phase != Phase::completed) return;
-  for (const auto& child : children_[id])
-    if (phases_.at(child) != Phase::completed)
+  for (const auto& child : children_[id]) {
+    const auto below = rows_.tasks.find(child);
+    const auto phase = below == rows_.tasks.end() ? phases_.at(child) : below->second.phase;   // purged, or as it is
+    if (phase != Phase::completed)
       report("C4: " + id.text + " completed before its child " + child.text);
+  }
 }
 
 void Oracle::effect(std::string_view call, const Incarnation& to) {

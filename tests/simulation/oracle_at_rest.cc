@@ -17,7 +17,9 @@ void Oracle::at_rest(const Downtime& down) {
     if (row.parent || status == TaskStatus::completed || status == TaskStatus::failed) continue;
     // It waits for people: an archive that is needed, an image that is in use.
     const bool waits = std::any_of(children_[id].begin(), children_[id].end(), [&](const TaskId& child) {
-      const auto& code = rows_.tasks.at(child).work.error_code;
+      const auto below = rows_.tasks.find(child);
+      if (below == rows_.tasks.end()) return false;   // it had completed
+      const auto& code = below->second.work.error_code;
       return code == "in_use" || code == "image_in_use";
     });
     if (!waits) report("C1: the delete " + id.text + " is " + std::string(name(row.phase)) + " at rest");

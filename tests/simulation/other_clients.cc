@@ -72,7 +72,7 @@ void World::delete_volume() {
 void World::retry_task() {
   const auto& tasks = store_.rows().tasks;
   if (tasks.empty()) return;
-  const auto& task = std::next(tasks.begin(), chance_.below(tasks.size()))->second;
+  const auto task = std::next(tasks.begin(), chance_.below(tasks.size()))->second;   // rows may be purged
   oracle_.asks_again(task.resource);
   heard("retry", life_->server.cleanups.retry(caller_in(task.workspace), task.id));
 }
