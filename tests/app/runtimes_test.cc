@@ -163,7 +163,7 @@ TEST_F(RuntimeStory, IsArchivedAndDeletedWhenItStaysPaused) {
 
 TEST_F(RuntimeStory, IsNotRevivedByAKeepaliveThatComesTooLate) {
   given_running("build", 10min);
-  world.clock.advance(10min);
+  world.clock.advance(10min + 1s);
   EXPECT_EQ(outcome(keepalive("build", 60s)), "conflict expired");
   // A start that finds it so decides what the loop has not come to, and then goes on from there.
   const auto started = must(start("build"));

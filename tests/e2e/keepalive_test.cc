@@ -94,7 +94,9 @@ TEST_F(RuntimeKeepalive, NeverRevivesWhatHasExpired) {                          
   const auto late = keepalive(id, 60);
   EXPECT_EQ(late.status, 409) << late;
   EXPECT_TRUE(late.string("reason") == "expired" || late.string("reason").starts_with("state_paus")) << late;
-  EXPECT_TRUE(comes_true([&] { return now(id).string("status") == "paused"; }));
+  const auto sandbox = now(id).string("instance.provider_sandbox_id");
+  EXPECT_TRUE(comes_true([&] { return api().state(sandbox) == "paused"; }));
+  EXPECT_EQ(now(id).string("status"), "paused");
   EXPECT_EQ(now(id).string("instance.pause_reason"), "timeout");
   expect_envelope(keepalive(id, 60), 409, "state_paused");
 }

@@ -33,8 +33,9 @@ class Runtimes : public RuntimeStory {
   /// The first process inside.
   pid_t agent_of(const std::string& sandbox) {
     for (const auto& trace : server_.traces_of(sandbox.substr(4)))
-      if (trace.starts_with("process ") && trace.find("mayfly-agent") != std::string::npos)
-        return std::atoi(trace.c_str() + 8);
+      if (trace.starts_with("cgroup "))
+        if (const auto processes = os::read_file("/sys/fs/cgroup/" + trace.substr(7) + "/cgroup.procs"))
+          if (const int pid = std::atoi(processes->c_str()); pid > 1) return pid;
     ADD_FAILURE() << "no process of " << sandbox;
     return 0;
   }
@@ -448,6 +449,7 @@ TEST_F(Runtimes, TellWhatTheHostRefuses) {                                      
   const auto before = expiry(id);
   // The program inside hangs: nobody answers in time, and a keepalive needs nobody.
   const auto agent = agent_of(sandbox);
+  ASSERT_GT(agent, 1);
   ASSERT_EQ(::kill(agent, SIGSTOP), 0);
   expect_envelope(api().get(at(id, "logs")), 504);
   EXPECT_EQ(expiry(id), before);

@@ -37,8 +37,9 @@ class Tenancy : public Served {
     nobodys_["processes"] = theirs_["processes"];
   }
   void TearDown() override {
-    if (theirs_.contains("runtimes"))
+    if (theirs_.contains("runtimes")) {
       EXPECT_EQ(a_->remove("/api/v1/org/default/ws/team-a/runtimes/" + theirs_["runtimes"]).status, 202);
+    }
     if (theirs_.contains("volumes")) {
       const auto task = a_->remove("/v1/volumes/" + theirs_["volumes"] + "?archive=false").string("cleanup_task_id");
       EXPECT_TRUE(comes_true([&] { return a_->get("/v1/cleanup-tasks/" + task).string("status") == "completed"; }));
