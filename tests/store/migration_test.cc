@@ -99,7 +99,7 @@ std::vector<Planned> statements_that_need_an_index() {
       {tasks + " WHERE parent = 'p' AND parent <> '' AND status <> 'completed' AND status_order = 0 AND stage = 4"
                " ORDER BY id LIMIT 5",
        "cleanup_task_open_children (parent=? AND status_order=? AND stage=?)"},
-      {"SELECT id FROM cleanup_task WHERE parent = '' AND status = 'completed' AND completed_at < 5"
+      {"SELECT id FROM cleanup_task WHERE LENGTH(parent) = 0 AND status = 'completed' AND completed_at < 5"
        " ORDER BY completed_at, id LIMIT 5",
        "cleanup_task_purge"},
       {tasks + " WHERE root = 'r' ORDER BY id DESC LIMIT 5", "cleanup_task_tree"},

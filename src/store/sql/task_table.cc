@@ -303,7 +303,7 @@ Result<std::vector<TaskId>> SqlTaskTable::completed_before(Time before, std::siz
   return database_.all(R"(
       SELECT id
       FROM cleanup_task
-      WHERE parent = ''
+      WHERE LENGTH(parent) = 0
       AND status = 'completed'
       AND completed_at < $1
       ORDER BY completed_at, id

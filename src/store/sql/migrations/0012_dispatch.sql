@@ -22,8 +22,9 @@ DROP INDEX cleanup_task_children;
 CREATE INDEX cleanup_task_open_children ON cleanup_task (parent, status_order, stage, id)
   WHERE parent <> '' AND status <> 'completed';
 
--- Completed trees are purged after a while, oldest first.
-CREATE INDEX cleanup_task_purge ON cleanup_task (completed_at, id) WHERE parent = '' AND status = 'completed';
+-- Completed trees are purged after a while, oldest first. LENGTH, because an index on parent = '' makes SQLite prepare
+-- every statement with parent = $1 anew each time it is bound: it might be that one.
+CREATE INDEX cleanup_task_purge ON cleanup_task (completed_at, id) WHERE LENGTH(parent) = 0;
 
 CREATE TABLE cleanup_attempt (
   task TEXT NOT NULL,
