@@ -30,6 +30,9 @@ class RuntimeTables : public BothStores {
   Runtime row(int number) {
     return read([&](Transaction& t) { return t.runtimes().get({id_text("rtm_", number)}); });
   }
+  static RuntimeFilter by(std::vector<RuntimeState> states, std::string project = {}, UserId owner = {}) {
+    return {workspace_id(1), std::move(states), std::move(project), std::move(owner)};
+  }
   std::string runtimes(RuntimeFilter filter, const Page& page = {}) {
     filter.workspace = workspace_id(1);
     return numbers(read([&](Transaction& t) { return t.runtimes().list(filter, page); }));
@@ -116,13 +119,13 @@ TEST_P(RuntimeTables, AreFoundByWhatTheirSandboxDoes) {
 
   using enum RuntimeState;
   EXPECT_EQ(runtimes({}), "6 5 4 3 2 1");
-  EXPECT_EQ(runtimes({.states = {running}}), "1");
-  EXPECT_EQ(runtimes({.states = {paused}}), "2");
-  EXPECT_EQ(runtimes({.states = {stopped}}), "3");
-  EXPECT_EQ(runtimes({.states = {idle}}), "6 5 4");
-  EXPECT_EQ(runtimes({.states = {running, paused}}), "2 1");
-  EXPECT_EQ(runtimes({.project = "demo"}), "2 1");
-  EXPECT_EQ(runtimes({.owner = {id_text("usr_", 2)}}), "6");
+  EXPECT_EQ(runtimes(by({running})), "1");
+  EXPECT_EQ(runtimes(by({paused})), "2");
+  EXPECT_EQ(runtimes(by({stopped})), "3");
+  EXPECT_EQ(runtimes(by({idle})), "6 5 4");
+  EXPECT_EQ(runtimes(by({running, paused})), "2 1");
+  EXPECT_EQ(runtimes(by({}, "demo")), "2 1");
+  EXPECT_EQ(runtimes(by({}, "", {id_text("usr_", 2)})), "6");
   EXPECT_EQ(runtimes({}, {id_text("rtm_", 5), 2}), "4 3");
 }
 
