@@ -43,7 +43,7 @@ struct Moments : Effects {
 struct Life {
   explicit Life(const std::string& file)
       : store(must(SqliteStore::open({.path = file}, world.clock))),
-        installation(must(open_installation(*store, world.chance, "", ""))),
+        installation(must(open_installation(*store, world.chance, "", "", world.clock_start()))),
         worker(*store, effects, world->transitions, dispatcher, locks, world.chance, world.clock, installation) {}
   void work() { must(worker.run_once(Lane::fast)); }
 

@@ -20,7 +20,7 @@ std::string names(const std::vector<Kind>& kinds) {
 
 TEST(Forest, EveryKindLiesInOneThing) {
   EXPECT_EQ(names(kinds_in(Kind::organization)), "workspace image");
-  EXPECT_EQ(names(kinds_in(Kind::workspace)), "sandbox archive volume app database");
+  EXPECT_EQ(names(kinds_in(Kind::workspace)), "sandbox archive volume app database runtime");
   EXPECT_EQ(names(kinds_in(Kind::app)), "element");
   for (const auto kind : {Kind::element, Kind::sandbox, Kind::archive, Kind::volume, Kind::database, Kind::image})
     EXPECT_EQ(names(kinds_in(kind)), "") << describe(kind).name;

@@ -54,7 +54,7 @@ TEST(Order, RefusesWhatHasNone) {
   EXPECT_THAT(text("[{'id': 'asc'}, {}]"), HasSubstr("orderBy[1] has 0 keys; a JSON object has no order"));
   EXPECT_THAT(text("{'status': 'asc', 'id': 'asc'}"), HasSubstr("orderBy has 2 keys"));
   EXPECT_EQ(text("[{'status': 'asc'}, {'status': 'desc'}]"), "orderBy[1].status: the field is given twice");
-  EXPECT_THAT(text("{'statsu': 'asc'}"), HasSubstr("not sorted by that; did you mean status?"));
+  EXPECT_THAT(text("{'statsu': 'asc'}"), HasSubstr("no such field; did you mean status?"));
   EXPECT_EQ(text("{'lastError': 'asc'}"), "orderBy.lastError: this list is not sorted by that");
   EXPECT_THAT(read("{'lastError': 'asc'}").error().allowed, Contains("completedAt"));
   EXPECT_THAT(read("{'lastError': 'asc'}").error().allowed, Not(Contains("lastError")));
