@@ -109,7 +109,7 @@ Engine::Engine(int threads) : count_(threads) {
   char name[] = "/tmp/mayfly-bench-cleanup-XXXXXX";
   folder_ = ::mkdtemp(name);
   store = must(SqliteStore::open({.path = folder_ + "/store.db"}, clock));
-  installation = must(open_installation(*store, random, "", ""));
+  installation = must(open_installation(*store, random, "", "", {}));
   parts_ = std::make_unique<Parts>(*this);
   parts_->worker.claimed = [this](Lane) { bell_.ring(); };
   store->on_commit([this](const Wakes& wakes) {

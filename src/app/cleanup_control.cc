@@ -5,6 +5,7 @@
 
 #include "app/audit.h"
 #include "app/cleanup_tree.h"
+#include "app/cleanups.h"
 #include "base/failpoint.h"
 
 namespace mayfly {
@@ -24,18 +25,6 @@ Resource subject_of(const Task& task) {
 }
 
 bool ended(const Task& task) { return task.phase == Phase::completed || task.phase == Phase::failed; }
-
-/// Whether the files of what this tree deletes are being destroyed, or are gone: there is nothing left to keep.
-Result<bool> past_no_return(Transaction& t, const Task& task) {
-  if (act_of(task.verb) == Act::destroy) return task.phase == Phase::running;
-  if (task.phase != Phase::children) return false;
-  for (const auto& step : TRY(t.tasks().children(task.id))) {
-    if (resource_level(step.verb)) return false;   // things below it that have not begun can still be kept
-    if (act_of(step.verb) == Act::destroy && (step.phase == Phase::running || step.phase == Phase::completed))
-      return true;
-  }
-  return false;
-}
 
 std::string said_of(const Task& task, Time now) {
   std::string text = std::string(name(task.verb)) + " " + task.id.text + " ";
@@ -67,7 +56,7 @@ Status collect(Transaction& t, const Task& task, std::vector<std::string>& reaso
 Result<Task> CleanupControl::visible(Transaction& t, const Caller& caller, const TaskId& id) const {
   auto task = t.tasks().get(id);
   if (!task && task.error().code != Code::not_found) return task;
-  if (!task || task->workspace != caller.workspace)
+  if (!task || !TRY(sees_deletes_of(t, caller, task->workspace)))
     return fail(Code::not_found, "no cleanup task \"" + id.text.substr(0, 80) + "\" in this workspace",
                 "cleanup_task_not_found");
   return task;
@@ -92,7 +81,7 @@ Result<Task> CleanupControl::cancel(const Caller& caller, const TaskId& id) {
                     "cleanup task " + id.text + " is " + std::string(name(status_of(task.phase))) +
                         "; only what is under way can be cancelled",
                     "task_ended");
-      if (first && TRY(past_no_return(t, task)))
+      if (first && TRY(cleanup_tree::past_no_return(t, task)))
         return fail(Code::conflict,
                     "the files of " + task.resource.text + " are being destroyed or are gone: there is nothing left to "
                     "keep, and the rest of cleanup task " + id.text + " only makes sure of that",
@@ -170,13 +159,17 @@ Result<std::unique_ptr<CleanupNews>> CleanupControl::follow(const Caller& caller
 }
 
 /// A pause without its reason: what it is of, as rows name it.
-Result<Pause> CleanupControl::scoped(Transaction& t, const Scope& scope) const {
+Result<Pause> CleanupControl::scoped(Transaction& t, const Caller& caller, const Scope& scope) const {
   Pause pause;
   pause.scope = scope.kind ? pause_of(*scope.kind) : pause_all();
-  if (scope.workspace.empty()) return pause;
+  if (scope.workspace.empty()) {
+    TRY(require_whole_key(caller));
+    return pause;
+  }
   const auto workspace = TRY(t.identities().find_workspace(scope.workspace));
   if (!workspace)
     return fail(Code::not_found, "no workspace \"" + scope.workspace.substr(0, 80) + "\"", "workspace_not_found");
+  if (workspace->resource.id != caller.workspace) TRY(require_whole_key(caller));
   pause.scope = pause_of(workspace->resource.id);
   return pause;
 }
@@ -184,7 +177,7 @@ Result<Pause> CleanupControl::scoped(Transaction& t, const Scope& scope) const {
 Result<Pause> CleanupControl::pause(const Caller& caller, const Scope& scope, const std::string& reason) {
   TRY(require(caller, Role::admin));
   auto paused = store_.write([&](Transaction& t) -> Result<Pause> {
-    auto pause = TRY(scoped(t, scope));
+    auto pause = TRY(scoped(t, caller, scope));
     pause.reason = reason;
     pause.actor = caller.actor;
     pause.at = t.now();
@@ -201,7 +194,7 @@ Result<Pause> CleanupControl::pause(const Caller& caller, const Scope& scope, co
 Result<Pause> CleanupControl::resume(const Caller& caller, const Scope& scope) {
   TRY(require(caller, Role::admin));
   auto resumed = store_.write([&](Transaction& t) -> Result<Pause> {
-    const auto wanted = TRY(scoped(t, scope)).scope;
+    const auto wanted = TRY(scoped(t, caller, scope)).scope;
     std::optional<Pause> found;
     for (auto& pause : TRY(t.cleanup_records().pauses()))
       if (pause.scope == wanted) found = std::move(pause);
@@ -226,7 +219,7 @@ Result<Pause> CleanupControl::resume(const Caller& caller, const Scope& scope) {
 
 Result<std::vector<Pause>> CleanupControl::pauses(const Caller& caller) {
   auto all = TRY(store_.read([](Transaction& t) { return t.cleanup_records().pauses(); }));
-  const bool admin = require(caller, Role::admin).has_value();
+  const bool admin = require(caller, Role::admin).has_value() && caller.only.empty();
   std::erase_if(all, [&](const Pause& pause) {
     const bool of_a_workspace = pause.scope.starts_with("workspace:");
     const bool of_others = of_a_workspace && pause.scope != pause_of(caller.workspace);

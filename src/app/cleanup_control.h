@@ -54,7 +54,7 @@ class CleanupControl {
 
  private:
   Result<Task> visible(Transaction& t, const Caller& caller, const TaskId& id) const;
-  Result<Pause> scoped(Transaction& t, const Scope& scope) const;
+  Result<Pause> scoped(Transaction& t, const Caller& caller, const Scope& scope) const;
   Status told(Transaction& t, const Caller& caller, const std::string& type, const Task& task,
               std::map<std::string, std::string> data);
   Result<CleanupProgress> progress_of(Transaction& t, const Task& task) const;

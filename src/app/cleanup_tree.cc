@@ -109,6 +109,16 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
   return root.id;
 }
 
+Status hold_steps(Transaction& t, const TaskId& root) {
+  for (auto step : TRY(t.tasks().children_in(root, std::nullopt, TaskStatus::pending, most_looked_at))) {
+    if (step.phase != Phase::ready || resource_level(step.verb)) continue;
+    step.phase = Phase::waiting;
+    step.work.next_attempt_at.reset();
+    TRY(t.tasks().update(step));
+  }
+  return {};
+}
+
 Status settle(Transaction& t, Random& random, const Task& task) {
   TRY(t.tasks().update(task));
   const auto status = status_of(task.phase);
@@ -149,6 +159,20 @@ bool failed_below(const Task& task) {
 
 }  // namespace
 
+Status revive(Transaction& t, const TaskId& first) {
+  for (auto id = first; id;) {
+    Task ancestor = TRY(t.tasks().get(id));
+    if (ancestor.phase == Phase::failed) {
+      ancestor.phase = Phase::children;
+      ancestor.work.last_error.clear();
+      ancestor.work.error_code.clear();
+      TRY(t.tasks().update(ancestor));
+    }
+    id = ancestor.parent;
+  }
+  return {};
+}
+
 Status retry(Transaction& t, const Task& task) {
   if (task.phase == Phase::children || failed_below(task)) {
     const auto open = TRY(t.tasks().open_stage(task.id));
@@ -178,17 +202,17 @@ Status retry(Transaction& t, const Task& task) {
     t.wakes.work(lane_of(again.verb));
     TRY(t.tasks().update(again));
   }
-  for (auto id = task.parent; id;) {
-    Task ancestor = TRY(t.tasks().get(id));
-    if (ancestor.phase == Phase::failed) {
-      ancestor.phase = Phase::children;
-      ancestor.work.last_error.clear();
-      ancestor.work.error_code.clear();
-      TRY(t.tasks().update(ancestor));
-    }
-    id = ancestor.parent;
-  }
-  return {};
+  return revive(t, task.parent);
+}
+
+Result<bool> past_no_return(Transaction& t, const Task& task) {
+  if (act_of(task.verb) == Act::destroy) return task.phase == Phase::running;
+  // What has things in it has no files; theirs are their own.
+  if (task.phase != Phase::children || !describe(kind_of(task.verb)).has_bytes) return false;
+  for (const auto& step : TRY(t.tasks().children(task.id)))
+    if (act_of(step.verb) == Act::destroy && (step.phase == Phase::running || step.phase == Phase::completed))
+      return true;
+  return false;
 }
 
 Result<std::size_t> cancel(Transaction& t, Random& random, const Caller& caller, const Task& task, std::size_t most) {
@@ -197,7 +221,15 @@ Result<std::size_t> cancel(Transaction& t, Random& random, const Caller& caller,
     TRY(settle(t, random, cleanup::cancelled(task, caller.actor)));
     return 1;
   }
-  if (task.phase != Phase::children) return changed;
+  const bool at_work = task.phase == Phase::running && act_of(task.verb) == Act::empty;
+  if (at_work && !task.metadata.contains(cleanup::cancelled_by)) {
+    // It looks before each batch of deletes that it begins.
+    Task told = task;
+    told.metadata[cleanup::cancelled_by] = caller.actor;
+    TRY(t.tasks().update(told));
+    return 1;
+  }
+  if (task.phase != Phase::children || TRY(past_no_return(t, task))) return changed;
   // The last stages first: none of them is released by the end of an earlier one meanwhile.
   for (const auto& child : TRY(t.tasks().children_in(task.id, std::nullopt, TaskStatus::pending, most))) {
     TRY(settle(t, random, cleanup::cancelled(child, caller.actor)));
@@ -212,24 +244,23 @@ Result<std::size_t> cancel(Transaction& t, Random& random, const Caller& caller,
 
 namespace {
 
+/// Of what has files or processes; images and archives too.
+bool skippable(Verb verb) {
+  const auto act = act_of(verb);
+  return act != Act::forget && act != Act::empty && (act != Act::confirm || kinds_in(kind_of(verb)).empty());
+}
+
 Status skip_step(Transaction& t, Random& random, const Caller& caller, const Task& task, const std::string& reason) {
-  // The rows are ours to take away: there is nothing outside that could stay.
-  if (act_of(task.verb) == Act::forget)
+  // The rows are ours to take away, and what lies in a thing stays nowhere without it.
+  if (!skippable(task.verb))
     return fail(Code::conflict,
-                "cleanup task " + task.id.text + " only takes a record away: there is nothing to skip; retry it",
+                "cleanup task " + task.id.text + " leaves nothing outside that could stay: there is nothing to skip; "
+                "retry it, or skip what it waits for",
                 "task_not_skippable");
   TRY(t.cleanup_records().put_orphan({task.id, task.root, task.resource, task.workspace, task.verb, reason,
                                       caller.actor, t.now()}));
   // A parent that had failed because of it goes on.
-  for (auto id = task.parent; id;) {
-    Task ancestor = TRY(t.tasks().get(id));
-    if (ancestor.phase == Phase::failed) {
-      ancestor.phase = Phase::children;
-      ancestor.work = {};
-      TRY(t.tasks().update(ancestor));
-    }
-    id = ancestor.parent;
-  }
+  TRY(revive(t, task.parent));
   return settle(t, random, TRY(cleanup::skipped(task, caller.actor, reason, t.now())));
 }
 
@@ -242,7 +273,7 @@ Status skip(Transaction& t, Random& random, const Caller& caller, const Task& ta
     // Skipping the one before may have made it ready.
     const Task child = TRY(t.tasks().get(listed.id));
     if (child.phase == Phase::completed) continue;
-    if (act_of(child.verb) != Act::forget) {
+    if (resource_level(child.verb) || skippable(child.verb)) {
       TRY(skip(t, random, caller, child, reason));
     } else if (child.phase == Phase::failed) {
       TRY(retry(t, child));

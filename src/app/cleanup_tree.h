@@ -19,6 +19,15 @@ Result<TaskId> plant(Transaction& t, Random& random, const Resource& resource, c
 /// first.
 Status settle(Transaction& t, Random& random, const Task& task);
 
+/// The steps of one that was planted just now wait for branches of an earlier stage.
+Status hold_steps(Transaction& t, const TaskId& root);
+
+/// Of those above a task that goes on, the ones that had failed because of it go on too.
+Status revive(Transaction& t, const TaskId& first);
+
+/// Whether the files of what this tree deletes are being destroyed, or are gone: there is nothing left to keep.
+Result<bool> past_no_return(Transaction& t, const Task& task);
+
 /// A person wants it tried again: the failed or waiting leaves below `task` become ready, those of later stages wait
 /// again, and failed ancestors go on.
 Status retry(Transaction& t, const Task& task);

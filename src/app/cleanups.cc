@@ -20,15 +20,6 @@ constexpr std::size_t largest_tree = 10'000;
 // Parents whose children are looked for in one statement.
 constexpr std::size_t parents_at_once = 500;
 
-/// The deletes of a workspace are an admin's to look at while it goes and when it is gone: nobody is in it any more.
-Result<bool> sees(Transaction& t, const Caller& caller, const ResourceId& workspace) {
-  if (workspace == caller.workspace) return true;
-  if (caller.role != Role::admin || !caller.only.empty() || kind_of_id(workspace.text) != Kind::workspace) return false;
-  const auto row = t.resources().get(workspace);
-  if (!row && row.error().code != Code::not_found) return tl::unexpected(row.error());
-  return row && row->state != State::active;
-}
-
 /// The children of these, at most `limit` of them, in the order of their ids.
 Result<std::vector<query::Row>> children_of(Transaction& t, const ResourceId& workspace,
                                             std::span<const query::Datum> parents, std::size_t limit) {
@@ -45,10 +36,19 @@ Result<std::vector<query::Row>> children_of(Transaction& t, const ResourceId& wo
 
 }  // namespace
 
+/// The deletes of a workspace are an admin's to look at while it goes and when it is gone: nobody is in it any more.
+Result<bool> sees_deletes_of(Transaction& t, const Caller& caller, const ResourceId& workspace) {
+  if (workspace == caller.workspace) return true;
+  if (caller.role != Role::admin || !caller.only.empty() || kind_of_id(workspace.text) != Kind::workspace) return false;
+  const auto row = t.resources().get(workspace);
+  if (!row && row.error().code != Code::not_found) return tl::unexpected(row.error());
+  return row && row->state != State::active;
+}
+
 Result<Task> Cleanups::visible(Transaction& t, const Caller& caller, const TaskId& id) const {
   auto task = t.tasks().get(id);
   if (!task && task.error().code != Code::not_found) return task;
-  if (!task || !TRY(sees(t, caller, task->workspace)))
+  if (!task || !TRY(sees_deletes_of(t, caller, task->workspace)))
     return fail(Code::not_found, "no cleanup task \"" + id.text.substr(0, 80) + "\" in this workspace",
                 "cleanup_task_not_found");
   return task;
@@ -122,7 +122,7 @@ Result<Task> Cleanups::retry(const Caller& caller, const TaskId& id, Retry which
 
 Result<std::optional<Caller>> Cleanups::looking_at_closed(const Caller& caller, const std::string& workspace) {
   return store_.read([&](Transaction& t) -> Result<std::optional<Caller>> {
-    if (!TRY(sees(t, caller, {workspace}))) return std::optional<Caller>();
+    if (!TRY(sees_deletes_of(t, caller, {workspace}))) return std::optional<Caller>();
     auto there = caller;
     there.workspace = {workspace};
     return std::optional(std::move(there));

@@ -9,6 +9,10 @@
 
 namespace mayfly {
 
+/// Those of their own workspace; and an admin's key that is of no workspace, also those of one that nobody can act in
+/// any more.
+Result<bool> sees_deletes_of(Transaction& t, const Caller& caller, const ResourceId& workspace);
+
 /// Looking at deletes, and trying a stuck one again.
 class Cleanups {
  public:

@@ -165,6 +165,7 @@ Result<std::optional<Duration>> Deadlines::decide(Transaction& t, const Resource
   const auto resource = TRY(t.resources().get(id));
   if (const auto later = TRY(put_off_until(t, resource, due->action == ExpiryAction::remove))) {
     life->wake_at = later;
+    TRY(note_clock(t));
     t.wakes.deadline_at(later);
     TRY(t.lifetimes().update(*life));
     return std::optional<Duration>();

@@ -261,11 +261,12 @@ Result<TaskId> Deletion::begin(Transaction& t, const Caller& caller, Runtime run
   if (runtime.sandbox) {
     const auto sandbox = TRY(t.sandboxes().get(runtime.sandbox));
     const auto task = TRY(t.tasks().get(root));
-    const auto stage = cleanup::steps_for(Kind::runtime, request.policy).front().stage;
-    if (sandbox.resource.state != State::gone && sandbox.resource.state != State::deleting)
+    const bool own_tree = sandbox.resource.state == State::deleting;   // then this is its waiver, if it is one
+    if (sandbox.resource.state != State::gone)
       TRY(begin(t, caller, sandbox, {.policy = request.policy,
                                      .reason = "runtime_deleted",
-                                     .branch = Branch{task.root, root, stage, task.source}}));
+                                     .branch = Branch{task.root, root, 0, task.source}}));
+    if (sandbox.resource.state != State::gone && !own_tree) TRY(cleanup_tree::hold_steps(t, root));
   }
   mark_deleting(runtime.resource, t.now());
   runtime.cleanup_task = root.text;
@@ -303,10 +304,7 @@ Status Deletion::skip_archive(Transaction& t, const Caller& caller, Task step, c
   step.metadata["waived_by"] = caller.actor;
   step.metadata["waiver"] = waiver.text;
   if (was_waiting) return t.tasks().update(step);
-  Task parent = TRY(t.tasks().get(step.parent));
-  parent.phase = Phase::children;
-  parent.work = {};
-  TRY(t.tasks().update(parent));
+  TRY(cleanup_tree::revive(t, step.parent));
   return cleanup_tree::settle(t, random_, step);
 }
 

@@ -165,6 +165,7 @@ std::vector<Dispatcher::PartState> Dispatcher::parts() const {
 /// What was let go on once goes on until the wave is over.
 Result<bool> Dispatcher::blast_stopped(Transaction& t, Situation& now, const ResourceId& workspace) {
   if (rules_.blast.least <= 0) return false;
+  if (now.usual.contains(workspace)) return false;
   const auto open = TRY(t.tasks().open_deletes(workspace));
   const auto allowance = allowance_of(workspace);
   const bool let_go = std::any_of(now.pauses.begin(), now.pauses.end(),
@@ -174,9 +175,15 @@ Result<bool> Dispatcher::blast_stopped(Transaction& t, Situation& now, const Res
     return false;
   }
   if (let_go || paused_by(now.pauses, workspace, Kind::workspace)) return false;
+  // Of a workspace that is itself deleted all is meant.
+  const auto row = t.resources().get(workspace);
+  if (row && row->state == State::deleting) return false;
   const auto enough = dispatch::enough_things(rules_.blast, open);
   const auto things = TRY(t.usage().things(workspace, enough));
-  if (things >= enough) return false;
+  if (things >= enough) {
+    now.usual.insert(workspace);
+    return false;
+  }
   Pause pause;
   pause.scope = pause_of(workspace);
   pause.reason = std::to_string(open) + " deletes are under way in this workspace, of " + std::to_string(things) +

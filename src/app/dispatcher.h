@@ -45,6 +45,7 @@ class Dispatcher {
     std::vector<Pause> pauses;
     dispatch::InWork in_work;
     bool reading = false;
+    std::set<ResourceId> usual;                  // of which no unusual share is being deleted
   };
   using Lines = std::map<ResourceId, std::vector<TaskLine>>;
 

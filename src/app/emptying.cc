@@ -18,6 +18,17 @@ bool to_delete(const Resource& row) { return row.state != State::deleting && row
 
 }  // namespace
 
+/// An archive that is being made, or that a delete rests on, has its turn when the files it is of are gone.
+Result<bool> Emptying::still_needed(Transaction& t, const Resource& row) const {
+  if (row.kind != Kind::archive) return false;
+  const auto archive = TRY(t.archives().get(row.id));
+  if (archive.resource.state != State::writing) return deletion_.rests_on(t, archive);
+  const auto holder = find_holder(t, archive.sandbox);
+  if (!holder && holder.error().code == Code::not_found) return false;
+  if (!holder) return tl::unexpected(holder.error());
+  return holder->resource.state != State::gone;
+}
+
 /// False: that was the last page. A page in which all are being deleted costs no commit.
 Result<bool> Emptying::next_page(const Task& step, Kind kind, Pass& pass) const {
   const auto rows = TRY(store_.read(
@@ -29,10 +40,12 @@ Result<bool> Emptying::next_page(const Task& step, Kind kind, Pass& pass) const 
       const Task row = TRY(t.tasks().get(step.id));
       // Somebody else's by now: whoever has it goes through all of them again.
       if (row.phase != Phase::running || row.work.claim != step.work.claim) return std::size_t{0};
+      if (const auto by = row.metadata.find(cleanup::cancelled_by); by != row.metadata.end())
+        return fail(Code::conflict, "cancelled by " + by->second, "cancelled");
       std::size_t begun_here = 0;
       for (const auto& child : rows) {
         const auto now = TRY(t.resources().get(child.id));
-        if (!to_delete(now)) continue;
+        if (!to_delete(now) || TRY(still_needed(t, now))) continue;
         const DeleteRequest request{.policy = {.archive = false},
                                     .reason = "cascade",
                                     .branch = Branch{step.root, step.parent, step.stage, step.source}};

@@ -24,6 +24,7 @@ class Emptying {
     Status refusal;
   };
   Result<bool> next_page(const Task& step, Kind kind, Pass& pass) const;
+  Result<bool> still_needed(Transaction& t, const Resource& row) const;
   Result<Pass> go_through(const Task& step) const;
 
   Store& store_;

@@ -12,8 +12,6 @@ namespace mayfly {
 
 namespace {
 
-// The record of the clock is a few seconds old whenever a server dies.
-constexpr Duration usual_lag = 10s;
 constexpr Duration longest_believable_gap = std::chrono::hours(7 * 24);
 
 std::optional<std::int64_t> number(std::string_view text) {
@@ -134,7 +132,7 @@ Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
   const auto down = TRY(read_downtime(t));
   auto seen = std::max({record.time, down.over ? down.until : down.from, TRY(noted_clock(t))});
   for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
-  if (seen - record.time <= usual_lag) return record;
+  if (seen <= record.time) return record;
   record.boottime += seen - record.time;
   record.time = seen;
   return record;

@@ -170,9 +170,12 @@ Status Reconciler::abandon_half_volumes() {
   const auto half = [&](Transaction& t) { return t.volumes().made_by_others(installation_.epoch, half_made_page); };
   if (TRY(store_.read(half)).empty()) return {};
   return store_.write([&](Transaction& t) -> Status {
-    for (const auto& row : TRY(half(t)))
-      TRY(deletion_.begin(t, Caller::system("reconciler", row.resource.workspace), row,
-                          {.policy = {.archive = false}, .reason = "abandoned"}));
+    for (const auto& row : TRY(half(t))) {
+      const auto begun = deletion_.begin(t, Caller::system("reconciler", row.resource.workspace), row,
+                                         {.policy = {.archive = false}, .reason = "abandoned"});
+      // One that somebody holds keeps nobody else.
+      if (!begun && begun.error().code != Code::conflict) return tl::unexpected(begun.error());
+    }
     return {};
   });
 }

@@ -112,7 +112,12 @@ Status Runtimes::resume_in(Transaction& t, const Caller& caller, Sandbox sandbox
   return go_on_in(t, caller, std::move(sandbox), Move::ask_resume);
 }
 
-Status Runtimes::start_in(Transaction& t, const Caller& caller, Runtime& runtime, const RuntimeStart& wish) const {
+Result<bool> Runtimes::start_in(Transaction& t, const Caller& caller, Runtime& runtime,
+                                const RuntimeStart& wish) const {
+  const auto begun = [](Status status) -> Result<bool> {
+    TRY(status);
+    return true;
+  };
   if (wish.requested_limit)
     TRY(effective_limit(TRY(limits_of_workspace(t, caller.workspace)), wish.requested_limit));
   auto sandbox = TRY(living(t, runtime));
@@ -125,22 +130,24 @@ Status Runtimes::start_in(Transaction& t, const Caller& caller, Runtime& runtime
     TRY(end_life(t, caller, *sandbox, "reset"));
     sandbox.reset();
   }
-  if (!sandbox) return new_life(t, caller, runtime, wish);
+  if (!sandbox) return begun(new_life(t, caller, runtime, wish));
   const auto state = sandbox->resource.state;
   if (state == State::failed) {
     // One that has run may hold work; one that never did holds nothing.
     if (sandbox->started_at) TRY(deletion_.begin(t, caller, *sandbox, {.policy = {}, .reason = "start_failed"}));
     else TRY(end_life(t, caller, *sandbox, "start_failed"));
-    return new_life(t, caller, runtime, wish);
+    return begun(new_life(t, caller, runtime, wish));
   }
   if (state == State::running)
     if (const auto due = lifetime::expired(sandbox->lifetime, t.moment(), installation_.down)) {
       TRY(expire_in(t, *sandbox, *due));
-      return due->action == ExpiryAction::remove ? new_life(t, caller, runtime, wish) : Status();
+      if (due->action != ExpiryAction::remove) return false;
+      return begun(new_life(t, caller, runtime, wish));
     }
-  if (state == State::paused) return resume_in(t, caller, *sandbox);
-  if (state == State::stopped) return go_on_in(t, caller, *sandbox, Move::ask_start);
-  return {};
+  if (state == State::paused) return begun(resume_in(t, caller, *sandbox));
+  if (state == State::stopped) return begun(go_on_in(t, caller, *sandbox, Move::ask_start));
+  return runtime_state(state) == RuntimeState::running || state == State::requested || state == State::starting ||
+         state == State::resuming;
 }
 
 Result<RuntimeView> Runtimes::begin_start(const Caller& caller, const std::string& id_or_key, const RuntimeStart& wish,
@@ -152,11 +159,12 @@ Result<RuntimeView> Runtimes::begin_start(const Caller& caller, const std::strin
   auto begun = store_.write([&](Transaction& t) -> Result<RuntimeView> {
     auto runtime = TRY(find_own(t, caller, id_or_key));
     // A repeat finds what the first one has begun, and begins nothing that somebody has ended since.
-    if (!TRY(recall(t, once))) {
-      TRY(start_in(t, caller, runtime, wish));
+    const bool repeated = TRY(recall(t, once)).has_value();
+    if (!repeated && TRY(start_in(t, caller, runtime, wish)))
       TRY(remember(t, once, {.resource = runtime.resource.id}));
-    }
-    return view(t, TRY(t.runtimes().get(runtime.resource.id)));
+    auto seen = TRY(view(t, TRY(t.runtimes().get(runtime.resource.id))));
+    seen.repeated = repeated;
+    return seen;
   });
   FAILPOINT("start_runtime.after_commit");
   return begun;
@@ -165,7 +173,7 @@ Result<RuntimeView> Runtimes::begin_start(const Caller& caller, const std::strin
 /// Runs the step, waits until what it began is done, and runs it again where that has led elsewhere.
 void Runtimes::settle(const Caller& caller, Step step, RuntimeState wanted, Time deadline, int steps_left, Then then) {
   auto now = step();
-  if (!now || now->state() == wanted) {
+  if (!now || now->state() == wanted || (now->repeated && now->sandbox)) {
     const bool moving = now && now->sandbox && lifecycle::transitional(now->sandbox->resource.state);
     if (!moving) return then(std::move(now));
   }
@@ -194,52 +202,60 @@ void Runtimes::start(const Caller& caller, const std::string& id_or_key, const R
   settle(caller,
          [this, caller, id_or_key, wish, once, first] {
            if (std::exchange(*first, false)) return begin_start(caller, id_or_key, wish, once);
-           return begin_start(caller, id_or_key, {wish.requested_limit, IfStale::keep});
+           return begin_start(caller, id_or_key, {wish.requested_limit, IfStale::keep}, once);
          },
          RuntimeState::running, clock_.now() + settings_.patience, most_steps, std::move(then));
 }
 
 void Runtimes::move(const Caller& caller, const std::string& id_or_key, RuntimeState wanted,
-                    std::function<Status(Transaction&, const Runtime&, Sandbox)> act, Then then, const Once& once) {
+                    std::function<Result<bool>(Transaction&, const Runtime&, Sandbox)> act, Then then,
+                    const Once& once) {
   const auto step = [this, caller, id_or_key, act = std::move(act), once]() -> Result<RuntimeView> {
     return store_.write([&](Transaction& t) -> Result<RuntimeView> {
       const auto runtime = TRY(find_own(t, caller, id_or_key));
-      if (!TRY(recall(t, once))) {
+      const bool repeated = TRY(recall(t, once)).has_value();
+      if (!repeated) {
         auto sandbox = TRY(living(t, runtime));
         if (!sandbox || runtime_state(sandbox->resource.state) == RuntimeState::idle)
           return tl::unexpected(idle(runtime, "pause, resume or stop"));
-        TRY(act(t, runtime, std::move(*sandbox)));
-        TRY(remember(t, once, {.resource = runtime.resource.id}));
+        if (TRY(act(t, runtime, std::move(*sandbox)))) TRY(remember(t, once, {.resource = runtime.resource.id}));
       }
-      return view(t, runtime);
+      auto seen = TRY(view(t, runtime));
+      seen.repeated = repeated;
+      return seen;
     });
   };
   settle(caller, step, wanted, clock_.now() + settings_.patience, most_steps, std::move(then));
 }
 
 void Runtimes::pause(const Caller& caller, const std::string& id_or_key, Then then, const Once& once) {
-  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Status {
+  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Result<bool> {
     const auto state = sandbox.resource.state;
-    if (state == State::paused || state == State::pausing || state == State::resuming) return {};
-    return sandboxes_.move_in(t, caller, sandbox, Move::ask_pause, {"request", caller.actor, t.now()});
+    if (state == State::paused || state == State::pausing) return true;
+    if (state == State::resuming) return false;   // its turn is when that is done
+    TRY(sandboxes_.move_in(t, caller, sandbox, Move::ask_pause, {"request", caller.actor, t.now()}));
+    return true;
   };
   move(caller, id_or_key, RuntimeState::paused, act, std::move(then), once);
 }
 
 void Runtimes::resume(const Caller& caller, const std::string& id_or_key, Then then, const Once& once) {
-  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Status {
+  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Result<bool> {
     const auto state = sandbox.resource.state;
-    if (state == State::running || state == State::resuming || state == State::pausing) return {};
-    return resume_in(t, caller, std::move(sandbox));
+    if (state == State::running || state == State::resuming) return true;
+    if (state == State::pausing) return false;
+    TRY(resume_in(t, caller, std::move(sandbox)));
+    return true;
   };
   move(caller, id_or_key, RuntimeState::running, act, std::move(then), once);
 }
 
 void Runtimes::stop(const Caller& caller, const std::string& id_or_key, Then then, const Once& once) {
-  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Status {
+  const auto act = [this, caller](Transaction& t, const Runtime&, Sandbox sandbox) -> Result<bool> {
     const auto state = sandbox.resource.state;
-    if (state == State::stopped || state == State::stopping) return {};
-    return sandboxes_.move_in(t, caller, sandbox, Move::ask_stop, {"request", caller.actor, t.now()});
+    if (state == State::stopped || state == State::stopping) return true;
+    TRY(sandboxes_.move_in(t, caller, sandbox, Move::ask_stop, {"request", caller.actor, t.now()}));
+    return true;
   };
   move(caller, id_or_key, RuntimeState::stopped, act, std::move(then), once);
 }

@@ -4,6 +4,7 @@
 
 #include "app/audit.h"
 #include "app/ids.h"
+#include "app/kinds.h"
 #include "base/failpoint.h"
 
 namespace mayfly {
@@ -120,6 +121,7 @@ Result<RuntimeView> Runtimes::ensure(const Caller& caller, const NewRuntime& wis
       TRY(remember(t, once, {.status = 200, .resource = there->resource.id}));
       return view(t, std::move(*there));
     }
+    TRY(refuse_closed(t, caller.workspace));
     Runtime runtime;
     auto& resource = runtime.resource;
     resource.id = {new_id(describe(Kind::runtime).prefix, t, random_)};
@@ -177,6 +179,9 @@ Result<RuntimeView> Runtimes::replace_config(const Caller& caller, const std::st
 
 Result<KeptAlive> Runtimes::extend(Transaction& t, const Sandbox& sandbox, const lifetime::Extension& wish,
                                    const Once& once) const {
+  if (sandbox.resource.state == State::running && !lifetime::due(sandbox.lifetime, t.moment(), installation_.down))
+    return fail(Code::conflict, "sandbox " + sandbox.resource.id.text + " has no deadline that could be put off",
+                "no_expiry");
   return KeptAlive{TRY(sandboxes_.extend_in(t, sandbox, wish, once)), t.now()};
 }
 

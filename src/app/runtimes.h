@@ -25,6 +25,7 @@ struct RuntimeView {
   std::optional<Sandbox> sandbox;
   Time now{};
   bool created = false;
+  bool repeated = false;   // the call was answered before: this is what became of it
 
   RuntimeState state() const { return sandbox ? runtime_state(sandbox->resource.state) : RuntimeState::idle; }
   /// Its sandbox was made of another configuration than the one that stands.
@@ -120,7 +121,8 @@ class Runtimes {
   void submit_keepalive(std::function<Result<Sandbox>(Transaction&)> find, const lifetime::Extension& wish,
                         std::function<void(Result<KeptAlive>)> then, const Once& once);
 
-  Status start_in(Transaction& t, const Caller& caller, Runtime& runtime, const RuntimeStart& wish) const;
+  /// False: what it found must come to its end first, and then it is asked once more.
+  Result<bool> start_in(Transaction& t, const Caller& caller, Runtime& runtime, const RuntimeStart& wish) const;
   Status new_life(Transaction& t, const Caller& caller, Runtime& runtime, const RuntimeStart& wish) const;
   Status end_life(Transaction& t, const Caller& caller, const Sandbox& sandbox, const std::string& reason) const;
   Status resume_in(Transaction& t, const Caller& caller, Sandbox sandbox) const;
@@ -130,7 +132,7 @@ class Runtimes {
   using Step = std::function<Result<RuntimeView>()>;
   void settle(const Caller& caller, Step step, RuntimeState wanted, Time deadline, int steps_left, Then then);
   void move(const Caller& caller, const std::string& id_or_key, RuntimeState wanted,
-            std::function<Status(Transaction&, const Runtime&, Sandbox)> act, Then then, const Once& once);
+            std::function<Result<bool>(Transaction&, const Runtime&, Sandbox)> act, Then then, const Once& once);
 
   Store& store_;
   Sandboxes& sandboxes_;

@@ -235,6 +235,11 @@ Result<Sandbox> Sandboxes::set_lifetime(const Caller& caller, const std::string&
                   "state_" + std::string(name(sandbox.resource.state)));
     if (lifetime::expired(sandbox.lifetime, t.moment(), installation_.down))
       return fail(Code::conflict, "sandbox " + sandbox.resource.id.text + " has already expired", "expired");
+    if (kind_of_id(sandbox.resource.parent.text) == Kind::runtime)
+      return fail(Code::conflict,
+                  "the deadlines of sandbox " + sandbox.resource.id.text + " are those of runtime " +
+                      sandbox.resource.parent.text + ": keep that alive, or change its configuration",
+                  "runtime_lifetime");
     LifetimePolicy policy = sandbox.lifetime.policy;
     change(policy);
     lifetime::set(sandbox.lifetime, policy, t.moment(), installation_.down);
@@ -278,6 +283,7 @@ std::string accepted(Move move) { return "sandbox." + std::string(lifecycle::nam
 Status Sandboxes::move_in(Transaction& t, const Caller& caller, Sandbox& sandbox, Move move,
                           const Ending& why) const {
   TRY(require(caller, Role::member));
+  if (move == Move::ask_start || move == Move::ask_resume) TRY(refuse_closed(t, sandbox.resource.parent));
   // Before the move: after it the row itself is counted.
   if (move == Move::ask_start && !sandbox.holds_compute)
     TRY(refuse_over_quota(t, sandbox.resource.workspace, compute_of(sandbox.spec.resources)));

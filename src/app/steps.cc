@@ -13,6 +13,7 @@ namespace mayfly {
 namespace {
 
 // A waiver given beforehand is for archives that cannot be made, not for a disk that was busy for a moment.
+constexpr std::size_t lives_at_once = 100;   // sandboxes of a workspace that are looked at for those of a runtime
 constexpr int attempts_before_waiver = 3;
 
 Status nothing_more(Transaction&) { return {}; }
@@ -124,7 +125,7 @@ Result<Commit> Steps::stop(const Holder& holder) {
 }
 
 Result<Commit> Steps::archive(const Task& task, const Holder& holder) {
-  const auto root = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.root); }));
+  const auto root = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.parent); }));
   // A start that an earlier life of the server had begun may have landed after the step that stopped it.
   if (task.work.attempts > 1 && holder.resource.kind == Kind::sandbox) TRY(end_container(holder));
   FAILPOINT("archive_sandbox.before_effect");
@@ -134,7 +135,7 @@ Result<Commit> Steps::archive(const Task& task, const Holder& holder) {
 
   // Whoever asked for this delete may have said beforehand that it must not wait for an archive that cannot be made.
   // Or while this attempt was under way.
-  const auto said = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.root); })).metadata;
+  const auto said = TRY(store_.read([&](Transaction& t) { return t.tasks().get(task.parent); })).metadata;
   const auto policy = said.find("on_archive_failure");
   const auto reason = said.find("reason");
   // Files that were missing when somebody said so, and are there again, are not what was waived.
@@ -225,19 +226,28 @@ Commit Steps::forget_plain(const ResourceId& id) const {
   };
 }
 
-/// The record goes after what it was a record of.
+/// The record goes after what it was a record of: all lives of it, also those whose delete began before.
 Result<Commit> Steps::confirm_runtime(const ResourceId& id) {
   FAILPOINT("confirm_runtime.before_effect");
-  const auto sandbox = TRY(store_.read([&](Transaction& t) -> Result<std::optional<Sandbox>> {
+  const auto left = TRY(store_.read([&](Transaction& t) -> Result<std::optional<Sandbox>> {
     const auto runtime = TRY(t.runtimes().get(id));
-    if (!runtime.sandbox) return std::optional<Sandbox>();
-    return std::optional(TRY(t.sandboxes().get(runtime.sandbox)));
+    std::string after;
+    for (bool more = true; more;) {
+      const auto page = TRY(t.resources().in(runtime.resource.workspace, Kind::sandbox, after, lives_at_once));
+      for (const auto& row : page)
+        if (row.parent == id) return std::optional(TRY(t.sandboxes().get(row.id)));
+      more = page.size() == lives_at_once;
+      if (more) after = page.back().id.text;
+    }
+    return std::optional<Sandbox>();
   }));
-  if (!sandbox || sandbox->resource.state == State::gone) return nothing_more;
-  return fail(Code::busy,
-              "sandbox " + sandbox->resource.id.text + " of runtime " + id.text + " is still " +
-                  std::string(name(sandbox->resource.state)) + "; its task is " + sandbox->cleanup_task,
-              "sandbox_still_there");
+  if (!left) return nothing_more;
+  const auto task = TRY(store_.read([&](Transaction& t) { return t.tasks().get({left->cleanup_task}); }));
+  const auto text = "sandbox " + left->resource.id.text + " of runtime " + id.text + " is still " +
+                    std::string(name(left->resource.state)) + "; its cleanup task " + task.id.text;
+  if (task.phase == Phase::failed)
+    return fail(Code::conflict, text + " has failed: " + task.work.last_error, "sandbox_delete_failed");
+  return fail(Code::busy, text + " is at it", "sandbox_still_there");
 }
 
 Commit Steps::forget_runtime(const ResourceId& id) const {

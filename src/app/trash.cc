@@ -217,7 +217,7 @@ Status Trash::welcome_back(const Trashed& workspace) {
       for (const auto& row : rows) {
         auto life = row.lifetime;
         if (!life.halted_at) continue;
-        life.halted_at = t.now();
+        lifetime::halt_anew(life, t.moment());
         lifetime::halt(life, life.state, halted_retention, t.moment(), installation_.down);
         t.wakes.deadline_at(life.wake_at);
         TRY(t.lifetimes().update(life));
@@ -237,8 +237,9 @@ Result<std::optional<Time>> put_off_until(Transaction& t, const Resource& resour
   if (resource.workspace && resource.workspace != resource.id) {
     const auto trashed = TRY(t.trash().find(resource.workspace));
     if (trashed && trashed->restoring) return std::optional(t.now() + look_again);
-    if (trashed) return std::optional(std::max(trashed->purge_at.value_or(t.now() + look_at_trash_again),
-                                               t.now() + look_again));
+    // Not further than a day: after a restore what was put off comes soon.
+    const auto next = t.now() + look_at_trash_again;
+    if (trashed) return std::optional(std::max(std::min(trashed->purge_at.value_or(next), next), t.now() + look_again));
   }
   if (deletes && !TRY(t.holds().keeping(resource.id, t.now(), 1)).empty()) return std::optional(t.now() + look_again);
   return std::optional<Time>();

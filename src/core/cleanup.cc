@@ -177,6 +177,7 @@ Result<Task> retried(Task task, Time now) {
                     "; only a task that failed or waits for its next try can be retried",
                 "task_not_failed");
   task.phase = Phase::ready;
+  task.metadata.erase(cancelled_by);
   task.work.attempts = 0;
   task.work.next_attempt_at = now;
   // The budget of attempts begins anew, their history goes on.

@@ -121,6 +121,8 @@ Result<Task> retried(Task task, Time now);
 
 /// Nothing of it has been done and nobody is at it: it can be cancelled without a trace.
 bool not_begun(Phase phase);
+/// In the metadata of a step that is at work and was told to begin nothing more: who said so.
+inline const std::string cancelled_by = "cancelled_by";
 /// A step that will not be done after all, until somebody retries it: failed, "cancelled".
 Task cancelled(Task task, std::string_view by);
 /// A step that a person takes upon themselves: completed, and its metadata says by whom and why. conflict while a

@@ -88,7 +88,10 @@ void Breaker::began(Time now) {
 
 void Breaker::ended(const ResourceId& of, const Status& outcome, Time now) {
   // Who is merely busy with one thing says nothing of the others.
-  if (!outcome && outcome.error().code == Code::busy) return;
+  if (!outcome && outcome.error().code == Code::busy) {
+    if (state_ == State::half_open) retry_at_ = now;   // and was no probe
+    return;
+  }
   if (!part_is_down(outcome)) {
     *this = Breaker();
     return;

@@ -222,12 +222,18 @@ void halt(Lifetime& life, State state, Duration retention, Moment now, const Dow
   settle(life, now, down);
 }
 
+void halt_anew(Lifetime& life, Moment now) {
+  if (!life.halted_at) return;
+  const Duration stood = now.now - *life.halted_at;
+  for (auto* clock : {&life.max_at, &life.limit_at, &life.keep_until})
+    if (*clock) **clock += stood;
+  life.halted_at = now.now;
+}
+
 void run(Lifetime& life, State state, Moment now, const Downtime& down) {
   life.state = state;
   if (life.halted_at) {
-    const Duration stood = now.now - *life.halted_at;
-    for (auto* clock : {&life.max_at, &life.limit_at, &life.keep_until})
-      if (*clock) **clock += stood;
+    halt_anew(life, now);
     life.active_at = now.now;
     life.halted_at.reset();
     life.retention.reset();

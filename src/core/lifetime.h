@@ -132,6 +132,8 @@ void touch(Lifetime& life, Activity by, Time when, Moment now, const Downtime& d
 /// A relative clock that had run out is given its whole span again (within the limit), or a start would end at once.
 void halt(Lifetime& life, State state, Duration retention, Moment now, const Downtime& down);
 void run(Lifetime& life, State state, Moment now, const Downtime& down);
+/// The time that it stood still until now is over, and it stands still anew: its retention begins now.
+void halt_anew(Lifetime& life, Moment now);
 
 /// No deadline applies any more.
 void end(Lifetime& life, State state);

@@ -18,6 +18,9 @@ constexpr int clock_every = 5;
 constexpr Duration pool_period = 10s;
 // Whoever has just taken one is about to use it: the next one is not started beside their first command.
 constexpr auto pool_pause = std::chrono::milliseconds(25);
+// A batch of completed cleanup tasks is some 5 ms of the only writer.
+constexpr int most_purges = 30;
+constexpr auto between_purges = std::chrono::milliseconds(20);
 // A doctor's second look: what was on its way has arrived by then.
 constexpr auto between_looks = std::chrono::milliseconds(100);
 constexpr int disk_every = 2;
@@ -347,9 +350,7 @@ void Engine::keep_house() {
     if (round % forget_every == 0)
       if (const auto done = idempotency_->purge_once(); !done)
         log::error("old idempotency keys were not forgotten", {{"error", done.error().message}});
-    if (round % purge_every == 0)
-      if (const auto done = cleanup_control_->purge_once(std::chrono::hours(24) * config_.keep_completed_days); !done)
-        log::error("completed cleanup tasks were not purged", {{"error", done.error().message}});
+    if (round % purge_every == 0) purge_cleanups();
     // What an archive or a wave of creates needed for a moment would else be kept for ever: some 40 MB.
     if (round % trim_every == 0) ::malloc_trim(0);
     if (round % collect_every == 0)
@@ -359,6 +360,16 @@ void Engine::keep_house() {
     if (round % disk_every == 0)
       if (const auto done = disk_watch_->run_once(); !done)
         log::error("layers were not looked at", {{"error", done.error().message}});
+  }
+}
+
+/// As many as come in within the time until the next round, with pauses for others between the batches.
+void Engine::purge_cleanups() {
+  for (int batch = 0; batch < most_purges && !stopping_; ++batch) {
+    const auto more = cleanup_control_->purge_once(std::chrono::hours(24) * config_.keep_completed_days);
+    if (!more) log::error("completed cleanup tasks were not purged", {{"error", more.error().message}});
+    if (!more || !*more) return;
+    std::this_thread::sleep_for(between_purges);
   }
 }
 

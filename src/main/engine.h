@@ -65,6 +65,7 @@ class Engine {
   void work(Lane lane);
   void keep_time();
   void keep_house();
+  void purge_cleanups();
   void keep_pool();
   void watch_sleepers();
   void reconcile();

@@ -101,6 +101,26 @@ TEST_F(ForestStory, AWorkspaceGoesWithAllThatLiesInIt) {
   for (const auto& one : tree) EXPECT_EQ(one.root, task);
 }
 
+TEST_F(ForestStory, AnArchiveThatADeleteRestsOnGoesAfterWhatItIsOf) {
+  const auto box = sandbox("box");
+  world.write_files(box, "work");
+  world.driver.fail_next("discard", Code::busy, 2);
+  must(world->sandboxes.remove(in_team, "box", {}));
+  world.run_workers();
+  const auto kept = world.archives_of(box);
+  ASSERT_EQ(kept.size(), 1u);
+
+  const auto task = must(remove(Kind::workspace, team.id, {.purge = true})).task;
+  world.run_workers();
+  EXPECT_EQ(state_of(box.resource.id), "deleting");
+  EXPECT_EQ(state_of(kept.front().resource.id), "active") << "it is all that is left of it";
+  world.let_pass(1h);
+
+  EXPECT_EQ(state_of(box.resource.id), "gone");
+  EXPECT_EQ(state_of(kept.front().resource.id), "gone");
+  EXPECT_EQ(world.row(task).phase, Phase::completed);
+}
+
 TEST_F(ForestStory, AParentEndsAfterItsChildrenAndAFailedOneStopsNobodyElse) {
   const auto notes = app();
   const auto first = element(notes);

@@ -225,7 +225,7 @@ TEST_F(RuntimeStory, BelongsToItsOwner) {
 TEST_F(RuntimeStory, IsDeletedAfterItsSandbox) {
   const auto begun = given_running("build");
   const auto deleted = must(world->runtimes.remove(world.admin(), "build"));
-  EXPECT_EQ(world.steps_of(deleted.task), "confirm_runtime ready, forget_runtime waiting");
+  EXPECT_EQ(world.steps_of(deleted.task), "delete_sandbox children, confirm_runtime waiting, forget_runtime waiting");
   EXPECT_EQ(outcome(world->runtimes.get(world.admin(), "build")), "not_found runtime_not_found");
   EXPECT_TRUE(must(world->runtimes.ensure(world.admin(), wish("build"))).created) << "the key is free";
 
@@ -236,6 +236,41 @@ TEST_F(RuntimeStory, IsDeletedAfterItsSandbox) {
   EXPECT_EQ(gone.resource.state, State::gone);
   EXPECT_EQ(world.story_of(begun.runtime.resource.id),
             "runtime.created runtime.started runtime.delete_accepted runtime.gone cleanup.completed");
+}
+
+TEST_F(RuntimeStory, FailsToBeDeletedWhenItsSandboxDoesAndIsTriedAgain) {
+  const auto begun = given_running("build");
+  world.driver.fail_next("kill", Code::internal);
+  const auto deleted = must(world->runtimes.remove(world.admin(), "build"));
+  world.let_pass(1h);
+  EXPECT_EQ(world.row(deleted.task).phase, Phase::failed);
+  EXPECT_EQ(world.state_of(*begun.sandbox), "deleting");
+  must(world->cleanups.retry(world.admin(), deleted.task, Cleanups::Retry::failed));
+  world.let_pass(1h);
+  EXPECT_EQ(world.row(deleted.task).phase, Phase::completed);
+  EXPECT_EQ(world.state_of(*begun.sandbox), "gone");
+}
+
+TEST_F(RuntimeStory, GoesOnLivingInNoWorkspaceThatGoes) {
+  const auto begun = given_running("build");
+  must(pause("build"));
+  must(world.store.write([&](Transaction& t) -> Status {
+    auto row = TRY(t.identities().find_workspace(world.admin().workspace.text));
+    row->resource.state = State::deleting;
+    return t.identities().update_workspace(*row);
+  }));
+  EXPECT_EQ(outcome(world->runtimes.ensure(world.admin(), wish("other"))), "conflict parent_deleting");
+  EXPECT_EQ(outcome(start("build")), "conflict parent_deleting");
+  EXPECT_EQ(world.state_of(*begun.sandbox), "paused");
+}
+
+TEST_F(RuntimeStory, ARepeatedStartRevivesNothingThatWasPausedSince) {
+  given_running("build");
+  const Once once{"scope", "body"};
+  must(start("build", {}, once));
+  must(pause("build"));
+  EXPECT_EQ(must(start("build", {}, once)).state(), RuntimeState::paused);
+  EXPECT_EQ(must(start("build")).state(), RuntimeState::running);
 }
 
 TEST_F(RuntimeStory, LimitsOfTheOrganizationAreKept) {

@@ -151,6 +151,18 @@ TEST(CircuitBreaker, CountsOnlyWhatSpeaksAgainstThePart) {
   EXPECT_EQ(breaker.failures(), 4);
 }
 
+TEST(CircuitBreaker, AProbeThatIsMerelyBusyWasNone) {
+  Breaker breaker;
+  for (int i = 0; i < 5; ++i) breaker.ended(thing(i), down(), start);
+  const auto now = breaker.retry_at();
+  breaker.began(now);
+  breaker.ended(thing(1), fail(Code::busy, "mounted"), now);
+  EXPECT_TRUE(breaker.allows(now)) << "another one may show whether the part answers";
+  breaker.began(now);
+  breaker.ended(thing(2), Status(), now);
+  EXPECT_EQ(breaker.state(), Breaker::State::closed);
+}
+
 TEST(CircuitBreaker, LetsOneProbeThroughAndDoublesTheWaitWhenItFails) {
   Breaker breaker;
   for (int i = 0; i < 5; ++i) breaker.ended(thing(i), down(), start);

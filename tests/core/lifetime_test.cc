@@ -265,5 +265,17 @@ TEST(LifetimeNames, AreReadBack) {
   EXPECT_FALSE(parse_activity(""));
 }
 
+TEST(Lifetime, ThatStandsStillAnewLosesNothingOfWhatItStoodBefore) {
+  auto life = running({.max_age = 60s, .limit = 100s});
+  must(lifetime::extend(life, {.by = 20s, .until = {}}, after(10s), never_down));
+  lifetime::halt(life, State::stopped, 1h, after(30s), never_down);
+  lifetime::halt_anew(life, after(1000s));
+  EXPECT_EQ(lifetime::due(life, after(1000s), never_down)->at, birth + 1000s + 1h) << "its retention begins anew";
+
+  lifetime::run(life, State::running, after(1500s), never_down);
+  EXPECT_EQ(life.expires_at, birth + 1470s + 80s) << "what was left of the keepalive at the first stop is left";
+  EXPECT_EQ(life.limit_at, birth + 1470s + 100s);
+}
+
 }  // namespace
 }  // namespace mayfly

@@ -40,6 +40,9 @@ TEST(Seeds, WhatWasFoundOnceStaysMended) {
       {{.seed = 15942, .faults = 0xc3be0025a, .clients = 0x7f2fff, .steps = 346}, "D2, of the oracle: the same"},
       {{.seed = 16539, .faults = 0x81ce4026f, .clients = 0x6f3fff, .steps = 393},
        "D1: use within the grace after a downtime began an idle time that ended before that grace"},
+      {{.seed = 531, .faults = 0x1aec07de, .clients = 0x54cbff, .steps = 282},
+       "D2: a reboot took the clock back by the seconds that its record lagged, and what had been put off by one "
+       "second waited for all of them"},
   };
   for (const auto& row : table) {
     const auto violations = violations_of(row.plan);

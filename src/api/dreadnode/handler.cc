@@ -122,7 +122,8 @@ std::vector<std::string> words_of(const http::Request& request, std::string_view
     if (key != name) continue;
     for (std::size_t at = 0; at <= value.size();) {
       const auto comma = std::min(value.find(',', at), value.size());
-      words.push_back(value.substr(at, comma - at));
+      if (auto word = value.substr(at, comma - at); std::find(words.begin(), words.end(), word) == words.end())
+        words.push_back(std::move(word));
       at = comma + 1;
     }
   }

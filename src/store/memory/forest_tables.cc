@@ -27,6 +27,7 @@ void each_table(const Rows& rows, See see) {
   see(rows.volumes);
   see(rows.image_contents);
   see(rows.records);
+  see(rows.runtimes);
 }
 
 }  // namespace

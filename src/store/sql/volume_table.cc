@@ -195,7 +195,7 @@ Result<WorkspaceUsage> SqlUsageTable::of(const ResourceId& workspace) {
 
 Result<std::int64_t> SqlUsageTable::things(const ResourceId& workspace, std::int64_t limit) {
   std::int64_t things = 0;
-  for (const std::string_view kind : {"sandbox", "volume"})
+  for (const std::string_view kind : {"sandbox", "volume", "database"})
     things += TRY(database_.first(R"(
       SELECT COUNT(*)
       FROM (SELECT 1
