@@ -26,7 +26,7 @@ packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libsqlite3-dev libcurl4-openssl-dev libarchive-dev
   libzstd-dev libssl-dev libseccomp-dev libfmt-dev libspdlog-dev libtomlplusplus-dev libcli11-dev libexpected-dev
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  crun nftables busybox-static nginx-light zstd curl jq iproute2 procps util-linux mount e2fsprogs
+  crun nftables busybox-static nginx-light sqlite3 zstd curl jq iproute2 procps util-linux mount e2fsprogs
   debootstrap debian-archive-keyring
   spin
 )

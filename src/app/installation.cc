@@ -12,6 +12,9 @@ namespace mayfly {
 
 namespace {
 
+// What was written last is younger than the record of the clock by this much whenever a server dies, and no deadline
+// comes later for it than one that was put off.
+constexpr Duration usual_lag = 1s;
 constexpr Duration longest_believable_gap = std::chrono::hours(7 * 24);
 
 std::optional<std::int64_t> number(std::string_view text) {
@@ -132,7 +135,7 @@ Result<std::optional<ClockRecord>> read_clock(Transaction& t) {
   const auto down = TRY(read_downtime(t));
   auto seen = std::max({record.time, down.over ? down.until : down.from, TRY(noted_clock(t))});
   for (const auto& event : TRY(t.events().list({}, {.before = {}, .limit = 1}))) seen = std::max(seen, event.at);
-  if (seen <= record.time) return record;
+  if (seen - record.time <= usual_lag) return record;
   record.boottime += seen - record.time;
   record.time = seen;
   return record;

@@ -10,8 +10,11 @@ namespace mayfly::simulation {
 
 namespace {
 
-void flip(std::string& bytes, Chance& chance) {
-  if (!bytes.empty()) bytes[chance.below(bytes.size())] ^= 1;
+// One of those that flip while bytes are written or lie, and another while they are read: no read mends what is wrong.
+constexpr char written_bit = 1, read_bit = 2;
+
+void flip(std::string& bytes, Chance& chance, char bit) {
+  if (!bytes.empty()) bytes[chance.below(bytes.size())] ^= bit;
 }
 
 Error down() { return {Code::unavailable, "the store is down", {}, {}}; }
@@ -35,7 +38,7 @@ class ObjectWriter : public BlobWriter {
     if (host_.strike(&Faults::blob_down)) return tl::unexpected(down());
     if (host_.strike(&Faults::lying_blob)) return {};
     if (host_.strike(&Faults::torn_blob)) bytes_.resize(bytes_.size() / 2);
-    if (host_.strike(&Faults::flipped_bit)) flip(bytes_, *host_.chance);
+    if (host_.strike(&Faults::flipped_bit)) flip(bytes_, *host_.chance, written_bit);
     const bool dies = host_.strike(&Faults::crash_in_effect);
     if (dies && host_.chance->percent(50)) throw SimulatedCrash{};
     if (!host_.objects.try_emplace(key_, bytes_).second) return fail(Code::conflict, "the key is taken");
@@ -77,7 +80,7 @@ class SimulatedBlobs : public BlobStore {
     const auto found = host_.objects.find(key);
     if (found == host_.objects.end()) return fail(Code::not_found, "no object " + key);
     auto bytes = found->second.substr(static_cast<std::size_t>(offset));
-    if (host_.strike(&Faults::flip_on_read)) flip(bytes, *host_.chance);
+    if (host_.strike(&Faults::flip_on_read)) flip(bytes, *host_.chance, read_bit);
     return std::unique_ptr<Source>(new ObjectReader(std::move(bytes)));
   }
   Result<BlobInfo> stat(const std::string& key) override {

@@ -108,9 +108,10 @@ void Oracle::ending(const Sandbox& row, const Lifetime& life) {
   const auto promise = promised_.find(id);
   if (relative(reason) && promise != promised_.end() && at < promise->second)
     report("D1: " + id.text + " ended by " + reason + " before what was promised");
+  // Two starts within microseconds are one downtime to a client: which of them a deadline fell into is not told apart.
   const auto respite = respites_.find(id);
   if (respite != respites_.end() && reason == name(respite->second.of) && promise != promised_.end() &&
-      at < respite->second.until && life.active_at + 1ms < respite->second.since)
+      at + 1ms < respite->second.until && life.active_at + 1ms < respite->second.since)
     report("D1: " + id.text + " ended by " + reason + " before anybody could renew it after a downtime, until " +
            format(respite->second.until));
   if (reason == "at" && life.policy.at && clock_.wall() < *life.policy.at)
