@@ -155,6 +155,18 @@ class ApiFuzz : public Served {
     auto there = server_.connect_with({{"Authorization", std::string("Bearer ") + Server::key},
                                        {"X-Mayfly-Workspace", slug}});
     ASSERT_EQ(there.call("PATCH", "/v1/workspaces/" + slug, R"({"always_archive": false})").status, 200);
+    const auto holds = there.get("/api/holds?limit=100").at("data");
+    for (const auto& hold : holds.as_array())
+      there.remove("/api/holds/" + std::string(hold.at("id").as_string()));
+    EXPECT_TRUE(comes_true([&] {
+      const auto rows = there.get("/api/databases?include_deleted=true").at("data");
+      for (const auto& row : rows.as_array()) {
+        const auto at = "/api/databases/" + std::string(row.at("id").as_string());
+        there.post(at + "/restore");
+        there.remove(at + "?purge=true");
+      }
+      return rows.as_array().empty();
+    }, 60s)) << there.get("/api/databases?include_deleted=true");
     for (const auto* kind : {"sandboxes", "volumes"}) {
       const auto base = std::string("/v1/") + kind;
       EXPECT_TRUE(comes_true([&] {

@@ -120,9 +120,9 @@ std::size_t SqliteWriter::run_group(std::span<Job> jobs) {
   return jobs.size();
 }
 
-void SqliteWriter::run_alone(Job& job) {
+void SqliteWriter::run_alone(Job& job, bool first_try) {
   if (auto begun = begin(); !begun) return refuse_all({&job, 1}, begun.error());
-  if (run_closure(job) == Ran::inside) return commit({&job, 1});
+  if (run_closure(job) == Ran::inside) return commit({&job, 1}, first_try);
   leave_transaction();
   if (job.status) job.status = fail(Code::unavailable, "the database has given the transaction up", "database_io");
   answer({&job, 1});
@@ -156,7 +156,7 @@ void SqliteWriter::leave_transaction() {
   database_->take_trouble();
 }
 
-void SqliteWriter::commit(std::span<Job> jobs) {
+void SqliteWriter::commit(std::span<Job> jobs, bool first_try) {
   FAILPOINT("store.before_commit");
   const auto start = Stopwatch::now();
   const int code = database_->commit();
@@ -167,7 +167,10 @@ void SqliteWriter::commit(std::span<Job> jobs) {
     if ((code & 0xff) != SQLITE_FULL) outcome_unknown(error.message);
     leave_transaction();
     disk_full_ = true;
-    refuse_all(jobs, error);
+    if (!first_try || !options_.on_full) return refuse_all(jobs, error);
+    // In the room that was made for it: a delete is what makes more.
+    make_room();
+    for (auto& job : jobs) run_alone(job, false);
     return;
   }
   // A log that was wholly in the main file has been started over.

@@ -43,11 +43,11 @@ class SqliteWriter {
   void run();
   std::deque<Job> next_jobs();
   std::size_t run_group(std::span<Job> jobs);
-  void run_alone(Job& job);
   Ran run_closure(Job& job);
   Status begin();
   void leave_transaction();
-  void commit(std::span<Job> jobs);
+  void commit(std::span<Job> jobs, bool first_try = true);
+  void run_alone(Job& job, bool first_try = true);
   void answer(std::span<Job> jobs);
   void make_room();
   void refuse_all(std::span<Job> jobs, const Error& error);
