@@ -188,5 +188,34 @@ TEST(CleanupRetry, IsForWhatFailedOrWaitsForItsNextTry) {
   }
 }
 
+TEST(CleanupTask, IsCancelledSkippedAndRetriedOnlyWhereThatMeansSomething) {
+  const auto now = service_time(1'000'000);
+  for (const auto phase : {Phase::waiting, Phase::ready, Phase::running, Phase::children, Phase::backing_off,
+                           Phase::stuck, Phase::completed, Phase::failed}) {
+    Task task;
+    task.id = {"clt_1"};
+    task.verb = Verb::stop_sandbox;
+    task.phase = phase;
+    task.work.last_error = phase == Phase::failed ? "no" : "";
+    const bool idle = phase == Phase::waiting || phase == Phase::ready || phase == Phase::backing_off ||
+                      phase == Phase::stuck;
+    EXPECT_EQ(cleanup::not_begun(phase), idle) << name(phase);
+    EXPECT_EQ(cleanup::skipped(task, "user:ada", "gone", now).has_value(), idle || phase == Phase::failed);
+    const bool waits = phase == Phase::backing_off || phase == Phase::stuck || phase == Phase::failed;
+    EXPECT_EQ(cleanup::retried(task, now).has_value(), waits) << name(phase);
+  }
+  Task failed;
+  failed.verb = Verb::stop_sandbox;
+  failed.phase = Phase::failed;
+  failed.work.last_error = "no";
+  const auto skipped = cleanup::skipped(failed, "user:ada", "it is gone", now);
+  ASSERT_TRUE(skipped);
+  EXPECT_EQ(skipped->phase, Phase::completed);
+  EXPECT_EQ(skipped->metadata.at("skipped_error"), "no");
+  const auto cancelled = cleanup::cancelled(failed, "user:ada");
+  EXPECT_EQ(cancelled.work.error_code, "cancelled");
+  EXPECT_EQ(cancelled.work.last_error, "cancelled by user:ada");
+}
+
 }  // namespace
 }  // namespace mayfly

@@ -213,6 +213,38 @@ TEST(BlastRadius, IsAShareOfWhatThereIs) {
   EXPECT_EQ(enough_things({.least = 1, .percent = 100}, 7), 7);
 }
 
+TEST(Parts, AreWhatCarriesStepsOut) {
+  for (const auto part : parts) EXPECT_EQ(parse_part(name(part)), part);
+  EXPECT_EQ(parse_part("weather"), std::nullopt);
+  EXPECT_EQ(part_of(Lane::fast, Kind::sandbox), Part::host);
+  EXPECT_EQ(part_of(Lane::slow, Kind::sandbox), Part::objects);
+  EXPECT_EQ(part_of(Lane::fast, Kind::archive), Part::objects);
+  EXPECT_EQ(part_of(Lane::fast, Kind::image), Part::images);
+  EXPECT_EQ(part_of(Lane::fast, Kind::app), std::nullopt) << "a record needs none";
+  for (const auto state : {Breaker::State::closed, Breaker::State::open, Breaker::State::half_open})
+    EXPECT_FALSE(name(state).empty());
+  Breaker slow;
+  for (int i = 0; i < 5; ++i) slow.ended(thing(i), fail(i % 2 ? Code::timed_out : Code::unknown, "no answer"), start);
+  EXPECT_EQ(slow.state(), Breaker::State::open);
+  slow.ended(thing(1), fail(Code::unavailable, "a late one"), start);
+  EXPECT_EQ(slow.retry_at(), start + 1s) << "one that had begun before says nothing new";
+}
+
+TEST(Caps, AreOfWorkspacesKindsAndParts) {
+  InWork in_work;
+  in_work.add(workspace(1), Lane::fast, Kind::sandbox, 3);
+  in_work.add(workspace(2), Lane::fast, Kind::app, 2);
+  const auto room = [&](const Caps& caps, int of, Kind kind) {
+    return room_under(caps, in_work, workspace(of), Lane::fast, kind);
+  };
+  EXPECT_EQ(room({.per_workspace = 4, .kinds = {}, .parts = {}}, 1, Kind::sandbox), 1u);
+  EXPECT_EQ(room({.per_workspace = 4, .kinds = {}, .parts = {}}, 3, Kind::sandbox), 4u);
+  EXPECT_EQ(room({.per_workspace = 0, .kinds = {{"sandbox", 2}}, .parts = {}}, 2, Kind::sandbox), 0u);
+  EXPECT_EQ(room({.per_workspace = 0, .kinds = {{"volume", 2}}, .parts = {}}, 2, Kind::volume), 2u);
+  EXPECT_EQ(room({.per_workspace = 0, .kinds = {}, .parts = {{"host", 5}}}, 2, Kind::volume), 2u);
+  EXPECT_GT(room({.per_workspace = 0, .kinds = {{"app", 0}}, .parts = {{"host", 1}}}, 2, Kind::app), 1000u);
+}
+
 TEST(Pauses, HoldUpWhatTheyAreOf) {
   const auto by = [](const std::string& scope) { return std::vector<Pause>{{scope, "why", "who", {}, false}}; };
 

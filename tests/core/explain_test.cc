@@ -43,6 +43,65 @@ TEST(Explain, TellsWhyAndByWhomItWasDeleted) {
   EXPECT_THAT(waived, HasSubstr("its archive was waived"));
 }
 
+TEST(Explain, HasWordsForEveryReasonAndArchive) {
+  const std::map<std::string, std::string> reasons = {
+      {"request", "it was asked for"},        {"max_age", "its age had reached max_age"},
+      {"idle", "nobody had used it"},         {"at", "its absolute deadline had come"},
+      {"retention", "its retention was over"}, {"stale", "a sweep found it unused"},
+      {"orphan", "no record knew it"},        {"abandoned", "what made it had ended"},
+      {"files_missing", "its files were missing"}, {"", "for no recorded reason"}, {"cascade", "because of: cascade"}};
+  for (const auto& [reason, words] : reasons)
+    EXPECT_THAT(*explain::ending({event("volume.delete_accepted", "user:ada", {{"reason", reason}})}),
+                HasSubstr(words));
+  const std::map<std::string, std::string> archives = {
+      {"waived", ", without an archive"}, {"required", ", after an archive"}, {"wanted", "if one could be made"}};
+  for (const auto& [archive, words] : archives)
+    EXPECT_THAT(*explain::ending({event("volume.delete_accepted", "user:ada", {{"archive", archive}})}),
+                HasSubstr(words));
+}
+
+TEST(Explain, NamesTheClockOfWhatStandsStillAndOfAnInstant) {
+  const Moment now{service_time(1'000'000), wall_time(1'000'000)};
+  LifetimePolicy policy;
+  policy.at = wall_time(61'000'000);
+  auto life = lifetime::begin({"sbx_1"}, State::running, policy, now);
+  EXPECT_THAT(explain::deadlines(life, now, {}).at(0).text, HasSubstr("at (an instant of the wall clock)"));
+  policy = {};
+  policy.max_age = 60s;
+  life = lifetime::begin({"sbx_1"}, State::running, policy, now);
+  ASSERT_TRUE(lifetime::extend(life, {.by = 60s, .until = {}}, now, {}));
+  EXPECT_THAT(explain::deadlines(life, now, {}).at(1).text, HasSubstr("it was kept alive until"));
+  lifetime::halt(life, State::stopped, 3600s, now, {});
+  const auto halted = explain::deadlines(life, now, {});
+  EXPECT_THAT(halted.front().text, HasSubstr("retention ("));
+  EXPECT_THAT(halted.back().text, HasSubstr("stand still since"));
+  lifetime::end(life, State::deleting);
+  EXPECT_TRUE(explain::deadlines(life, now, {}).empty());
+}
+
+TEST(Explain, HasWordsForEveryPhaseOfAStep) {
+  const auto now = service_time(1'000'000);
+  const auto told = [&](Phase phase, std::optional<Time> again = {}) {
+    Task task;
+    task.id = {"clt_1"};
+    task.verb = Verb::stop_sandbox;
+    task.phase = phase;
+    task.work.attempts = 2;
+    task.work.last_error = "busy";
+    task.work.next_attempt_at = again;
+    const auto lines = explain::steps({task}, now);
+    return lines.empty() ? std::string() : lines.front().text;
+  };
+  EXPECT_THAT(told(Phase::waiting), HasSubstr("waits for the steps before it"));
+  EXPECT_THAT(told(Phase::ready), HasSubstr("waits for a worker"));
+  EXPECT_THAT(told(Phase::running), HasSubstr("is under way"));
+  EXPECT_THAT(told(Phase::children), HasSubstr("waits for what is below it"));
+  EXPECT_THAT(told(Phase::failed), HasSubstr("has failed after 2 attempts: busy"));
+  EXPECT_THAT(told(Phase::stuck, now + 60s), HasSubstr("is stuck and waits until"));
+  EXPECT_THAT(told(Phase::backing_off, now), HasSubstr("is tried again now after 2 attempts: busy"));
+  EXPECT_EQ(told(Phase::completed), "");
+}
+
 TEST(Explain, NamesEveryClockTheDecidingOneFirst) {
   LifetimePolicy policy;
   policy.max_age = 3600s;
